@@ -1,0 +1,69 @@
+"""Concurrency over streams, in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def ordered(
+    work: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], *, limit: int, window: int | None = None
+) -> AsyncIterator[R]:
+    """Do work on items concurrently and yield the results in the order of the items.
+
+    Args:
+        work: Called once an item. What it raises is raised here when its turn comes.
+        items: Read only as fast as work goes on.
+        limit: How many are worked on at once.
+        window: How many may be begun beyond the last one yielded: what is thrown away at most when the caller stops
+            early. Default: four times ``limit``, so that a slow item does not hold up the others.
+
+    Closing the iterator cancels what is under way.
+    """
+    window = window or 4 * limit
+    source = aiter(items) if isinstance(items, AsyncIterable) else _as_async(items)
+    pending: deque[asyncio.Task[R]] = deque()
+    running = 0
+    wake = asyncio.Event()
+
+    def ended(_: asyncio.Task[R]) -> None:
+        nonlocal running
+        running -= 1
+        wake.set()
+
+    more = True
+    try:
+        while more or pending:
+            while more and running < limit and len(pending) < window:
+                try:
+                    item = await anext(source)
+                except StopAsyncIteration:
+                    more = False
+                    break
+                task = asyncio.ensure_future(_call(work, item))
+                running += 1
+                task.add_done_callback(ended)
+                pending.append(task)
+            while pending and pending[0].done():
+                yield pending.popleft().result()
+            if pending and not pending[0].done() and not (more and running < limit and len(pending) < window):
+                wake.clear()
+                await wake.wait()
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def _call(work: Callable[[T], Awaitable[R]], item: T) -> R:
+    return await work(item)
+
+
+async def _as_async(items: Iterable[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item

@@ -1,0 +1,357 @@
+"""Everything that the command line does, as functions: sync, and async with an ``a`` before the name.
+
+A target is ``path/to/module.py:name``, an artifact directory, a ``Task``, or a DSPy program with ``metric=``. The sync
+functions also work where an event loop is running, in a notebook say: they then run in a thread of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .compiler.check import Checked, check_task
+from .compiler.compile import Compiled, compile_task
+from .compiler.emit.artifact import load_artifact
+from .compiler.emit.dataset import DatasetResult
+from .compiler.emit.dataset import export as export_traces
+from .compiler.evaluate import Evaluated, evaluate_task
+from .compiler.ingest import Ingested, RowFunction, ingest_rows
+from .compiler.keep.store import Store
+from .compiler.lm.budget import Budget
+from .compiler.predict import predict
+from .compiler.reverify import Reverified, reverify_task
+from .compiler.session import DEFAULT_STORE, Options
+from .errors import DataError, TargetError, UsageError
+from .records import Candidate, Example, Json
+from .signatures.examples import coerce_examples, read_examples, read_rows
+from .signatures.splits import make_splits
+from .signatures.loading import load_module, load_object, split_target
+from .signatures.target import load_target
+from .signatures.task import Data, Task
+
+if TYPE_CHECKING:
+    import dspy
+
+    from .compiler.progress import Progress
+
+Target = "str | Path | Task | dspy.Module"
+T = TypeVar("T")
+
+
+def options(
+    *, budget: str | Budget | None = None, set: Mapping[str, Any] | None = None, **settings: Any,  # noqa: A002
+) -> Options:  # fmt: skip
+    """Collect settings; ``budget`` may be text such as ``5usd,2000calls,1h``.
+
+    Raises:
+        UsageError: A setting is unknown, not positive where it counts something, or a budget is not understood.
+    """
+    limits = Budget.parse(budget) if isinstance(budget, str) else budget or Budget()
+    try:
+        made = Options(budget=limits, set=dict(set or {}), **settings)
+    except TypeError as error:
+        raise UsageError(f"unknown setting: {error}", hint=f"There are {', '.join(Options.__annotations__)}.") from error
+    if made.concurrency < 1:
+        raise UsageError(f"concurrency is {made.concurrency}, and at least one call has to be in flight")
+    return made
+
+
+async def acompile(
+    target: Target, out: str | Path, *, metric: Any = None, optimizer: str = "bootstrap", train: Data | None = None,
+    val: Data | None = None, test: Data | None = None, data: Data | None = None, progress: Progress | None = None, **settings: Any,
+) -> Compiled:  # fmt: skip
+    """Compile a program: run it, keep what passes, choose demos, prove the gain, write the artifact.
+
+    Args:
+        target: What to compile.
+        out: Directory to write.
+        metric: Metric of a bare program: a function, or ``module.py:name``.
+        optimizer: Name of the optimizer.
+        train: Data instead of what the task declares: a file, or rows.
+        val: Likewise.
+        test: Likewise.
+        data: Data to draw all splits from.
+        progress: Told what goes on.
+        **settings: See ``compiler.session.Options``; ``budget`` may be text.
+
+    Raises:
+        UsageError: Something cannot be used as it is; see ``errors``.
+        BudgetReached: The budget ended the run. What was reached is kept, and the same call goes on from there.
+    """
+    task, _ = load(target, metric=metric)
+    named = str(target) if isinstance(target, (str, Path)) else None
+    return await compile_task(task, Path(out), optimizer=optimizer, options=options(**settings), progress=progress,
+                              target=named, data={"train": train, "val": val, "test": test, "data": data})  # fmt: skip
+
+
+async def aevaluate(
+    target: Target, data: Any = None, *, metric: Any = None, out: str | Path | None = None,
+    progress: Progress | None = None, **settings: Any,
+) -> Evaluated:  # fmt: skip
+    """Score a program on labelled data, with a 95% interval; failed rollouts count 0.
+
+    Args:
+        target: What to score; an artifact directory stands for the compiled program.
+        data: A file or rows; default: the task's test rows.
+        metric: Metric of a bare program.
+        out: JSONL file to write a prediction a row to.
+        progress: Told what goes on.
+        **settings: See ``compiler.session.Options``.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+        BudgetReached: The budget ended the run.
+    """
+    task, candidate = load(target, metric=metric)
+    chosen = options(**settings)
+    rows, total = _rows(task, data, chosen.seed)
+    return await evaluate_task(
+        task, rows, candidate=candidate, out=Path(out) if out else None, options=chosen, progress=progress, total=total
+    )
+
+
+async def arun(
+    target: Target, inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | Path, *,
+    progress: Progress | None = None, **settings: Any,
+) -> Json | list[Json | None]:  # fmt: skip
+    """Predict: one input as a dict gives one prediction, a list or file of inputs gives a list.
+
+    Where the program fails on an input of a list, its prediction is None.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+        LimbeckError: The program failed on the one input.
+    """
+    if isinstance(inputs, Mapping):
+        traces = [trace async for trace in arun_traces(target, [inputs], progress=progress, **settings)]
+        if traces[0].failure is not None:
+            raise DataError(f"no prediction: {traces[0].failure.message}")
+        return traces[0].prediction or {}
+    return [t.prediction async for t in arun_traces(target, inputs, progress=progress, **settings)]
+
+
+async def arun_traces(
+    target: Target, inputs: Iterable[Mapping[str, Any]] | str | Path, *, progress: Progress | None = None,
+    total: int | None = None, **settings: Any,
+) -> AsyncIterator[Any]:  # fmt: skip
+    """Like ``arun`` for many inputs, but streams the traces, failed ones included."""
+    task, candidate = load(target)
+    rows = _unlabelled(task, inputs)
+    async for trace in predict(
+        task, rows, candidate=candidate, options=options(**settings), progress=progress, total=total
+    ):
+        yield trace
+
+
+async def aingest(
+    target: Target, data: str | Path, *, row: RowFunction | str | None = None, metric: Any = None,
+    store: str | Path = DEFAULT_STORE, adapter: str = "chat", progress: Progress | None = None,
+) -> Ingested:  # fmt: skip
+    """Import the log of an existing model: each row becomes a trace, judged and kept, with no LM call.
+
+    Args:
+        target: Task of the one predictor that gave the answers.
+        data: The log: JSONL, JSON, CSV or Parquet, each ``.gz`` too.
+        row: Maps a row to inputs, labels, outputs or completion, lm, attempt and meta: a function or
+            ``module.py:name``. Without it rows must have these keys themselves.
+        metric: Metric of a bare program.
+        store: Path or URL of the store.
+        adapter: Reads outputs from completions.
+        progress: Told what goes on.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+    """
+    task, _ = load(target, metric=metric)
+    mapper = _function(row) if isinstance(row, str) else row or (lambda raw: dict(raw))
+    return await ingest_rows(task, read_rows(data), mapper, store=store, adapter=adapter, progress=progress)
+
+
+async def averify(
+    target: Target, *, metric: Any = None, progress: Progress | None = None, **settings: Any
+) -> Reverified:
+    """Judge the stored traces of a task again, where its metric or checks changed.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+    """
+    task, _ = load(target, metric=metric)
+    return await reverify_task(task, options(**settings), progress)
+
+
+async def aexport(
+    target: Target, out: str | Path, *, format: str = "openai", prompt: str = "bare", predictor: str | None = None,  # noqa: A002
+    split: Mapping[str, float] | None = None, lm: str | None = None, metric: Any = None, seed: int = 0,
+    adapter: str | None = None, store: str | Path = DEFAULT_STORE,
+) -> DatasetResult:  # fmt: skip
+    """Write the kept traces of a task as fine-tuning data. Rows with an input of the task's test data are left out.
+
+    Args:
+        target: The task, or the artifact directory whose compiled prompt is wanted.
+        out: Directory to write.
+        format: ``openai`` or ``trl-sft``.
+        prompt: The student's prompt: ``bare`` (signature only), ``compiled`` (the artifact's) or ``sent`` (as the
+            teacher saw it).
+        predictor: Only this predictor.
+        split: Shares by name, such as ``{"train": 0.9, "val": 0.1}``; all rows of one input on one side.
+        lm: Only traces of this LM.
+        metric: Metric of a bare program.
+        seed: Decides the sides.
+        adapter: Writes prompts and answers; default: the artifact's, else ``chat``.
+        store: Path or URL of the store.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+    """
+    task, candidate = load(target, metric=metric)
+    return await asyncio.to_thread(
+        _export, task, candidate, Path(out), format=format, prompt=prompt, predictor=predictor,
+        split=split or {"train": 1.0}, lm=lm, seed=seed, adapter=adapter or _adapter_of(target), store=store,
+    )  # fmt: skip
+
+
+def _export(
+    task: Task, candidate: Candidate | None, out: Path, *, lm: str | None, store: str | Path, **settings: Any
+) -> DatasetResult:
+    held_out = {e.input_id for e in make_splits(task, seed=settings["seed"]).test} if _has_data(task) else set()
+    with Store.open(store, create=False) as kept:
+        traces = kept.traces(task=task.name or "", lm=lm, order="input")
+        return export_traces(traces, out=out, program=task.program, candidate=candidate, held_out=held_out,
+                             task=task.name or "", **settings)  # fmt: skip
+
+
+async def acheck(target: Target, *, metric: Any = None, optimizer: str = "bootstrap", **settings: Any) -> Checked:
+    """Look before paying: data, splits, the metric on a sample, a forecast of calls and cost. No LM call.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+    """
+    task, _ = load(target, metric=metric)
+    return await check_task(task, optimizer=optimizer, options=options(**settings))
+
+
+def load(target: Target, *, metric: Any = None) -> tuple[Task, Candidate | None]:
+    """Load what a target names: the task, and the compiled setting where it is an artifact.
+
+    Raises:
+        TargetError: It cannot be loaded.
+        DataError: The artifact cannot be read or does not fit its program.
+    """
+    if isinstance(target, Task):
+        return target, None
+    if not isinstance(target, (str, Path)):
+        return Task(program=target, metric=metric, name=type(target).__name__), None
+    if Path(target).is_dir():
+        return _load_artifact(Path(target), metric)
+    return load_target(str(target), metric=metric), None
+
+
+def open_store(store: str | Path = DEFAULT_STORE) -> Store:
+    """Open an existing store to read its traces, runs and ledgers.
+
+    Raises:
+        StoreError: There is none, or it cannot be read.
+    """
+    return Store.open(store, create=False)
+
+
+def _sync(call: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+    """The synchronous twin of a function; where a loop runs already it works in a thread of its own."""
+
+    def run(*args: Any, **kwargs: Any) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(call(*args, **kwargs))
+        return _in_thread(call(*args, **kwargs))
+
+    run.__name__ = run.__qualname__ = call.__name__.removeprefix("a")
+    run.__doc__ = call.__doc__
+    run.__wrapped__ = call  # type: ignore[attr-defined]  # so that help() shows the signature
+    return run
+
+
+def _in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    outcome: dict[str, Any] = {}
+
+    def work() -> None:
+        try:
+            outcome["value"] = asyncio.run(coroutine)
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            outcome["error"] = error
+
+    thread = threading.Thread(target=work, name="limbeck")
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    value: T = outcome["value"]
+    return value
+
+
+compile = _sync(acompile)  # noqa: A001 - the word of the design; reached as limbeck.compile
+evaluate = _sync(aevaluate)
+run = _sync(arun)
+ingest = _sync(aingest)
+verify = _sync(averify)
+export = _sync(aexport)
+check = _sync(acheck)
+
+
+def _rows(task: Task, data: Any, seed: int) -> tuple[Iterable[Example], int | None]:
+    if data is None:
+        rows = make_splits(task, seed=seed).test
+        return rows, len(rows)
+    if isinstance(data, (str, Path)):
+        return read_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs), None
+    examples = coerce_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
+    return examples, len(examples)
+
+
+def _unlabelled(task: Task, inputs: Iterable[Mapping[str, Any]] | str | Path) -> Iterable[Example]:
+    """Inputs to predict for; other columns are ignored, whatever they hold."""
+    types = {name: kind for name, kind in task.example_types.items() if name in task.input_fields}
+    if isinstance(inputs, (str, Path)):
+        rows = read_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs)
+    else:
+        rows = iter(coerce_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs))
+    return (Example(e.inputs, {}, e.source) for e in rows)
+
+
+def _function(place: str) -> RowFunction:
+    where, name = split_target(place)
+    found = load_object(load_module(where), name, where)
+    if not callable(found):
+        raise TargetError(f"{place} is no function", hint="Write def row(raw): ... and give --row module.py:row.")
+    function: RowFunction = found
+    return function
+
+
+def _has_data(task: Task) -> bool:
+    return any(value is not None for value in (task.train, task.val, task.test, task.data))
+
+
+def _adapter_of(target: Target) -> str:
+    if isinstance(target, (str, Path)) and Path(target).is_dir():
+        return str(load_artifact(Path(target)).manifest.get("adapter", "chat"))
+    return "chat"
+
+
+def _load_artifact(path: Path, metric: Any) -> tuple[Task, Candidate]:
+    from .compiler.emit.artifact import check_fit
+
+    artifact = load_artifact(path)
+    target = artifact.manifest.get("target")
+    if not isinstance(target, str):
+        raise DataError(
+            f"{path} was compiled from a Python object, not from a file",
+            hint="Load it in Python: program.load('program.json').",
+        )
+    file, _, name = target.rpartition(":")
+    place = str((path / file).resolve()) if file.endswith(".py") else file
+    task = load_target(f"{place}:{name}", metric=metric)
+    check_fit(task.program, artifact)
+    return task, artifact.candidate

@@ -1,0 +1,1 @@
+"""Generate, verify, keep, emit: what turns a task into an artifact and a dataset."""

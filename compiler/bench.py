@@ -1,0 +1,179 @@
+"""The Bench that optimizers are given: every rollout from the store if it is there, else from the engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LimbeckError, MetricError, Stop, TargetError
+from ..records import Candidate, Evaluation, Example, Outcome, Rollout, Trace
+from .progress import Progress, Silent
+from .verify.base import is_current, judge
+
+if TYPE_CHECKING:
+    from .engine.local import LocalEngine
+    from .engine.worker import Setting, Worker
+    from .keep.store import Store
+
+_HOPELESS = 5  # rollouts that fail for the same reason, with none that did not, before the run is ended
+_CHUNK = 1024  # rollouts that are looked up in the store at once
+
+
+@dataclass
+class DurableBench:
+    """Implements ``optimizers.base.Bench`` over a store and an engine.
+
+    Attributes:
+        run: Id of the run that new traces belong to.
+        durable: Whether traces go into the store; predictions that nobody judges do not.
+        outcomes: Rollouts of this run by outcome, those that the store answered included.
+    """
+
+    setting: Setting
+    engine: LocalEngine
+    worker: Worker
+    store: Store
+    run: str
+    base: Candidate
+    train: Sequence[Example] = ()
+    val: Sequence[Example] = ()
+    seed: int = 0
+    concurrency: int = 16
+    options: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Silent)
+    durable: bool = True
+    outcomes: Counter[str] = field(default_factory=Counter)
+    _known: set[str] = field(default_factory=set)
+    _failures: Counter[str] = field(default_factory=Counter)
+    _hopeful: bool = False
+    _stored: set[str] = field(default_factory=set)
+
+    async def rollout(
+        self, candidate: Candidate, example: Example, attempt: int = 0, *, teacher: bool = False,
+        speculative: bool = False,
+    ) -> Trace:  # fmt: skip
+        """Run one rollout, or take it from the store."""
+        rollout = Rollout(candidate, example, attempt, teacher)
+        async with aclosing(self._traces([rollout], speculative=speculative)) as traces:
+            return await anext(traces)
+
+    def keep(self, trace: Trace) -> None:
+        """Store a trace, and end the run where it shows that going on is no use.
+
+        Raises:
+            Stop: The budget is used up, no LM call can succeed, or every rollout fails in the same way.
+        """
+        if trace.id in self._stored:
+            return
+        if self.durable:
+            self.store.add(trace, run=self.run)
+        self._count(trace, stored=False)
+        if self.worker.stop is not None and not _is_settled(trace):
+            raise self.worker.stop
+        self._watch(trace)
+
+    async def rollouts(
+        self, candidate: Candidate, examples: Iterable[Example], attempts: int = 1, *, teacher: bool = False
+    ) -> AsyncIterator[Trace]:
+        """Run a candidate over examples; traces come in the order of examples and attempts."""
+        plan = (Rollout(candidate, e, attempt, teacher) for e in examples for attempt in range(attempts))
+        async with aclosing(self._traces(plan)) as traces:
+            async for trace in traces:
+                yield trace
+
+    async def evaluate(self, candidate: Candidate, examples: Iterable[Example]) -> Evaluation:
+        """Score a candidate; holds one number and one outcome an example."""
+        scores: list[float] = []
+        outcomes: list[Outcome] = []
+        plan = (Rollout(candidate, example) for example in examples)
+        async with aclosing(self._traces(plan, light=True)) as traces:
+            async for trace in traces:
+                scores.append(trace.score)
+                outcomes.append(trace.outcome)
+        return Evaluation(candidate.id, scores, outcomes)
+
+    def note(self, item: str, reason: str, detail: str = "") -> None:
+        """Write into the run's ledger."""
+        self.store.note(self.run, "optimize", item, reason, detail)
+
+    async def _traces(
+        self, plan: Iterable[Rollout], *, light: bool = False, speculative: bool = False
+    ) -> AsyncIterator[Trace]:
+        """Traces in the order of the plan, read in chunks so that memory stays flat."""
+        for chunk in _chunks(plan, _CHUNK):
+            ids = [self._register(rollout) for rollout in chunk]
+            known = self._known_traces(ids, light=light)
+            missing = [rollout for rollout, i in zip(chunk, ids, strict=True) if i not in known]
+            async with aclosing(self.engine.run(missing)) as fresh:
+                for i in ids:
+                    if i in known:
+                        if speculative:
+                            self._stored.add(i)
+                        yield await self._judged_again(known[i])
+                        continue
+                    trace = await anext(fresh)
+                    if not speculative:
+                        self.keep(trace)
+                    yield trace
+
+    def _known_traces(self, ids: list[str], *, light: bool) -> dict[str, Trace]:
+        if not self.durable:
+            return {}
+        return {i: t for i, t in self.store.get(ids, light=light).items() if _is_settled(t)}
+
+    def _count(self, trace: Trace, *, stored: bool) -> None:
+        self.outcomes[trace.outcome] += 1
+        self.progress.trace(trace, stored=stored)
+
+    def _register(self, rollout: Rollout) -> str:
+        """Identity of a rollout; its candidate is stored the first time that it is seen."""
+        if self.durable and rollout.candidate.id not in self._known:
+            self._known.add(rollout.candidate.id)
+            self.store.add_candidate(rollout.candidate, self.setting.task.name or "")
+        return self.setting.rollout_id(rollout)
+
+    async def _judged_again(self, trace: Trace) -> Trace:
+        """A trace of the store, judged anew where the metric or a check has changed since."""
+        if not is_current(trace, self.setting.verifiers):
+            whole = self.store.get([trace.id])[trace.id]
+            trace = await judge(whole, self.setting.verifiers)
+            self.store.judged(trace)
+        self._count(trace, stored=True)
+        return trace
+
+
+    def _watch(self, trace: Trace) -> None:
+        """End the run where every rollout fails in the same way: it is the program or the metric, not the data."""
+        if self._hopeful:
+            return
+        if trace.reason not in ("program", "metric", "check"):
+            self._hopeful = True
+            return
+        self._failures[trace.reason] += 1
+        if self._failures[trace.reason] >= _HOPELESS:
+            raise Stop(_hopeless(trace))
+
+
+def _hopeless(trace: Trace) -> LimbeckError:
+    where = trace.example.source or "the first row"
+    said = f"failed on every one of the first {_HOPELESS} rows"
+    if trace.failure is not None:
+        return TargetError(f"the program {said}: {trace.failure.message}", hint=f"Try it alone on {where}.")
+    broken = next(v for v in trace.verdicts if v.error)
+    name = broken.verifier.replace("check:", "check ")
+    hint = f"Try it alone on {where}; a metric gives a bool, a number or dspy.Prediction(score=...)."
+    return MetricError(f"the {name} {said}: {broken.error}", hint=hint)
+
+
+def _is_settled(trace: Trace) -> bool:
+    return trace.failure is None or trace.failure.final
+
+
+def _chunks(items: Iterable[Rollout], size: int) -> Iterator[list[Rollout]]:
+    source = iter(items)
+    while chunk := list(islice(source, size)):
+        yield chunk

@@ -1,0 +1,157 @@
+"""compile(): the whole run, top to bottom.
+
+    task -> splits -> optimizer at the bench -> candidate -> gate on test data -> artifact
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..optimizers.registry import make_optimizer
+from ..optimizers.gate import Gate, gate
+from ..records import Candidate, Evaluation, Json, fingerprint
+from ..signatures.splits import Splits, make_splits
+from .emit.artifact import write_artifact
+from .emit.outdir import check_out
+from .emit.report import Report
+from .session import Options, Session, open_session, spent
+
+if TYPE_CHECKING:
+    from ..signatures.task import Data, Task
+    from .progress import Progress
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a compile came to.
+
+    Attributes:
+        path: The artifact directory.
+        task: Name of the task.
+        gate: Baseline and compiled program on the same test rows.
+        candidate: The compiled setting of the program.
+        sizes: Rows by split.
+        demos: Number of demos by predictor.
+        outcomes: Rollouts of this run by outcome, those that the store answered included.
+        spent: Calls, tokens and US dollars that this run really used.
+        run: Id of the run in the store.
+        prompts: The final prompt of each predictor, as Markdown.
+    """
+
+    path: Path
+    task: str
+    gate: Gate
+    candidate: Candidate
+    sizes: Mapping[str, int]
+    demos: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    spent: Json
+    run: str
+
+    @property
+    def prompts(self) -> str:
+        return (self.path / "prompt.md").read_text(encoding="utf-8")
+
+    def as_json(self) -> Json:
+        """One JSON object with everything."""
+        return {
+            "artifact": str(self.path), "task": self.task, "gate": asdict(self.gate), "rows": dict(self.sizes),
+            "demos": dict(self.demos), "rollouts": dict(self.outcomes), "spent": self.spent, "run": self.run,
+            "candidate": self.candidate.id,
+        }  # fmt: skip
+
+
+async def compile_task(
+    task: Task, out: Path, *, optimizer: str = "bootstrap", options: Options | None = None,
+    progress: Progress | None = None, target: str | None = None, data: Mapping[str, Data | None] | None = None,
+) -> Compiled:  # fmt: skip
+    """Compile a program and write the artifact.
+
+    Args:
+        task: Program, metric and data.
+        out: Directory to write; made if missing, refused if not empty.
+        optimizer: Name of the optimizer.
+        options: LMs, budget, store and so on.
+        progress: Told what goes on.
+        data: Splits that take the place of the task's own: ``train``, ``val``, ``test`` or ``data``.
+        target: How the task was named, for commands that are given the artifact later.
+
+    Raises:
+        UsageError: Task, data, optimizer or options cannot be used; nothing was called.
+        BudgetReached: The budget ended the run; the store keeps what was reached.
+        LMUnavailable: No LM call can succeed.
+    """
+    options = options or Options()
+    check_out(out)
+    chosen = make_optimizer(optimizer, options.set)
+    splits = make_splits(task, seed=options.seed, **(data or {}))
+    async with open_session(
+        task, options, "compile", train=splits.train, val=splits.val, progress=progress,
+        args={"target": target, "out": str(out), "optimizer": optimizer, "lm": options.lm, "teacher": options.teacher,
+              "lm_args": options.lm_args, "seed": options.seed, "budget": str(options.budget)},
+    ) as session:  # fmt: skip
+        session.progress.phase(optimizer, None)
+        candidate = await chosen.optimize(session.bench)
+        baseline = await _score(session, "baseline", session.bench.base, splits)
+        compiled = await _score(session, "compiled", candidate, splits)
+        judged = gate(baseline.scores, compiled.scores)
+        sizes = {"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)}
+        demos = {name: len(rows) for name, rows in candidate.demos.items()}
+        outcomes = dict(session.bench.outcomes)
+        manifest = _manifest(session, splits, candidate, judged, optimizer, _relative(target, out))
+        report = Report(
+            task=task.name or "", gate=judged, counts={**outcomes},
+            facts={"optimizer": optimizer, **session.public_lm(), "seed": options.seed, **{f"{k} rows": n for k, n in sizes.items()}},
+        )  # fmt: skip
+        write_artifact(out, program=task.program, candidate=candidate, manifest=manifest, adapter=options.adapter, report=report)
+        for name, scored, mean, interval in (
+            ("baseline", baseline, judged.baseline, judged.baseline_interval),
+            ("compiled", compiled, judged.compiled, judged.compiled_interval),
+        ):
+            session.store.add_evaluation(
+                session.run, scored.candidate, "test", mean=mean, n=judged.n, low=interval.low, high=interval.high,
+                detail={"program": name},
+            )
+        session.summary = {"artifact": str(out), "gate": asdict(judged), "candidate": candidate.id}
+        result = Compiled(out, task.name or "", judged, candidate, sizes, demos, outcomes, spent(session.meter), session.run)
+    return result
+
+
+async def _score(session: Session, name: str, candidate: Candidate, splits: Splits) -> Evaluation:
+    session.progress.phase(f"{name} on test rows", len(splits.test))
+    return await session.bench.evaluate(candidate, splits.test)
+
+
+def _manifest(
+    session: Session, splits: Splits, candidate: Candidate, judged: Gate, optimizer: str, target: str | None
+) -> Json:
+    """Facts about the artifact that are the same whenever the same is compiled: no times, no paths of this machine.
+
+    What the run really spent depends on what was paid for before, so it is in the store and in ``--json``.
+    """
+    options = session.options
+    return {
+        "kind": "artifact", "task": session.task.name, "target": target, "optimizer": optimizer,
+        "set": {k: _plain(v) for k, v in options.set.items()}, "seed": options.seed, **session.public_lm(),
+        "candidate": candidate.id, "program": session.bench.setting.program, "gate": asdict(judged),
+        "data": {name: {"rows": len(rows), "hash": fingerprint(sorted(e.id for e in rows))}
+                 for name, rows in (("train", splits.train), ("val", splits.val), ("test", splits.test))},
+        "versions": {"limbeck": version("limbeck"), "dspy": version("dspy")},
+    }  # fmt: skip
+
+
+def _relative(target: str | None, out: Path) -> str | None:
+    """The target as seen from the artifact, so that both can be moved together."""
+    if target is None or ".py:" not in target:
+        return target
+    path, _, name = target.rpartition(":")
+    return f"{os.path.relpath(Path(path).resolve(), out.resolve())}:{name}"
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

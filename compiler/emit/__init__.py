@@ -1,0 +1,1 @@
+"""What leaves the store: prompts and dataset rows."""

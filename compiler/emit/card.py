@@ -1,0 +1,82 @@
+"""The README.md of a dataset directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...records import Json
+
+_PROMPTS = {
+    "bare": "the signature alone: no demos, instructions as declared",
+    "compiled": "with the instruction and the demos of the compiled program",
+    "sent": "the messages as the teacher saw them, the completion verbatim",
+}
+
+
+def dataset_card(manifest: Json) -> str:
+    """Write a short card from a dataset's manifest."""
+    title = f"Dataset of {manifest['task']}" if manifest["task"] else "Dataset"
+    return "\n".join(
+        [
+            f"# {_inline(title)}",
+            "",
+            "Made by `limbeck export` from verified traces.",
+            "",
+            *_table(("setting", "value"), _settings(manifest)),
+            "",
+            "## Rows",
+            "",
+            *_table(("file", "rows"), _rows(manifest)),
+            "",
+            _sum(manifest),
+            "",
+            *_dropped(manifest["dropped"]),
+            "## Files",
+            "",
+            "- `provenance.jsonl`: for each row, by split and line, its trace, example, LM and verdicts;",
+            "  `sha256` is the hash of the row's line without the newline.",
+            "- `ledger.jsonl`: what was read and not emitted, and why.",
+            "- `limbeck.json`: settings, counts and hashes of the files.",
+            "",
+        ]
+    )
+
+
+def _settings(manifest: Json) -> Mapping[str, object]:
+    settings = {
+        "format": manifest["format"],
+        "prompt": f"{manifest['prompt']} ({_PROMPTS[manifest['prompt']]})",
+        "predictors": ", ".join(manifest["predictors"]),
+        "split seed": manifest["seed"],
+    }
+    return settings | ({"adapter": manifest["adapter"]} if manifest["adapter"] else {})
+
+
+def _rows(manifest: Json) -> Mapping[str, object]:
+    return {
+        name: facts["lines"]
+        for name, facts in manifest["files"].items()
+        if name.split(".")[0] in manifest["rows"]
+    }
+
+
+def _sum(manifest: Json) -> str:
+    emitted, dropped = sum(manifest["rows"].values()), sum(manifest["dropped"].values())
+    return f"{manifest['read']} rows read = {emitted} emitted + {dropped} not emitted."
+
+
+def _dropped(dropped: Mapping[str, int]) -> list[str]:
+    return [*_table(("not emitted because", "rows"), dropped), ""] if dropped else []
+
+
+def _table(head: tuple[str, str], cells: Mapping[str, object]) -> list[str]:
+    return [
+        f"| {head[0]} | {head[1]} |",
+        "| --- | --- |",
+        *(f"| {_inline(name)} | {_inline(str(value))} |" for name, value in cells.items()),
+    ]
+
+
+def _inline(text: str) -> str:
+    """Keep a value on its line and inside its cell."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,192 @@
+"""The messages of one predictor as an adapter writes them, without any LM call.
+
+DSPy's own way to training text, ``format_finetune_data``, exists for some adapters only. What every adapter
+has is how it formats a prompt, and how it formats the answer in a demo: that is what the LM is asked to
+write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ...errors import UsageError
+from ...records import Json
+from ...signatures.fields import annotation
+from ...signatures.values import restorable, typed_values
+from ..lm.adapters import allows_none, custom_type_marker, is_history, make_adapter
+
+if TYPE_CHECKING:
+    import dspy
+
+PromptKind = Literal["bare", "compiled", "sent"]
+"""The student's prompt: signature alone, with a candidate's demos and instruction, as the teacher saw it."""
+
+_HOLES = ("\x00limbeck-hole-{}\x00", " <{}&amp;\"'\n\u2028[[ ## {{x}} ## ]]\n\n")
+"""Stand-ins for a value: one to find its place by, and one that would show if it were escaped or stripped."""
+
+
+class MissingOutput(ValueError):
+    """The outputs lack a field that the completion has to have."""
+
+
+def check_prompt_kind(kind: str) -> None:
+    """Refuse a prompt kind that does not exist.
+
+    Raises:
+        UsageError: ``kind`` is not one of ``PromptKind``.
+    """
+    if kind not in get_args(PromptKind):
+        raise UsageError(f"Unknown prompt {kind!r}.", hint=f"Prompts: {', '.join(get_args(PromptKind))}.")
+
+
+def render(
+    signature: type[dspy.Signature], adapter_name: str, demos: Sequence[Any], inputs: Mapping[str, Any]
+) -> list[Json]:
+    """Render the prompt that an adapter sends for these inputs.
+
+    Args:
+        signature: Signature of the predictor, with the instructions to use.
+        adapter_name: ``chat``, ``json`` or ``xml``.
+        demos: Demos as a predictor holds them: objects or ``dspy.Example``s of field values.
+        inputs: Values by input name; what the signature has a default for may be missing.
+
+    Raises:
+        UsageError: There is no such adapter.
+    """
+    messages: list[Json] = make_adapter(adapter_name).format(
+        signature, list(demos), _complete_inputs(signature, inputs)
+    )
+    return messages
+
+
+def completion(signature: type[dspy.Signature], adapter_name: str, outputs: Mapping[str, Any]) -> str:
+    """Write the assistant's text that an adapter would parse to these outputs.
+
+    Raises:
+        MissingOutput: A field without default has no value.
+        UsageError: There is no such adapter.
+    """
+    text: str = make_adapter(adapter_name).format_assistant_message_content(
+        signature, _complete_outputs(signature, outputs)
+    )
+    return text
+
+
+class PromptWriter:
+    """Renders many prompts of one predictor: the system message and the demos only once.
+
+    Gives what ``render`` and ``completion`` give, several times as fast.
+    """
+
+    def __init__(self, signature: type[dspy.Signature], adapter_name: str, demos: Sequence[Any] = ()) -> None:
+        self._signature = signature
+        self._adapter = make_adapter(adapter_name)
+        self._demos = list(demos)
+        self._marker = custom_type_marker()
+        self._defaults = _input_defaults(signature)
+        self._types = _types(signature.input_fields)
+        self._has_history = any(is_history(field.annotation) for field in signature.input_fields.values())
+        self._prefix: list[Json] = [] if self._has_history else self._format({})[:-1]
+        self._fill = None if self._types else _user_template(self._user_content, signature)
+
+    def prompt(self, inputs: Mapping[str, Any]) -> list[Json]:
+        """Messages up to and including the user's turn."""
+        values = {**self._defaults, **typed_values(dict(inputs), self._types)}
+        if self._has_history:
+            return self._format(values)
+        content = (self._fill and self._fill(values)) or self._user_content(values)
+        if not content or self._marker in content:
+            return self._format(values)  # images and the like become blocks there
+        return [*self._prefix, {"role": "user", "content": content}]
+
+    def completion(self, outputs: Mapping[str, Any]) -> str:
+        """The assistant's turn.
+
+        Raises:
+            MissingOutput: A field without default has no value.
+        """
+        text: str = self._adapter.format_assistant_message_content(
+            self._signature, _complete_outputs(self._signature, outputs)
+        )
+        return text
+
+    def _format(self, inputs: Mapping[str, Any]) -> list[Json]:
+        messages: list[Json] = self._adapter.format(self._signature, self._demos, dict(inputs))
+        return messages
+
+    def _user_content(self, inputs: Mapping[str, Any]) -> str:
+        content: str = self._adapter.format_user_message_content(
+            self._signature, dict(inputs), main_request=True
+        )
+        return content
+
+
+def _user_template(
+    user_content: Callable[[Mapping[str, Any]], str], signature: type[dspy.Signature]
+) -> Callable[[Mapping[str, Any]], str | None] | None:
+    """Learn the fixed text around the values of a user turn, so that plain text need only be put in.
+
+    It is tried on values that would show any escaping; None where it does not give the adapter's own text.
+    """
+    names = list(signature.input_fields)
+    pieces = _split(user_content({name: _HOLES[0].format(name) for name in names}), names)
+    if pieces is None:
+        return None
+
+    def fill(values: Mapping[str, Any]) -> str | None:
+        texts = [values.get(name) for name in names]
+        if not all(type(text) is str for text in texts):
+            return None
+        return pieces[0] + "".join(f"{text}{after}" for text, after in zip(texts, pieces[1:], strict=True))
+
+    trial = {name: _HOLES[1].format(name) for name in names}
+    return fill if fill(trial) == user_content(trial) else None
+
+
+def _split(text: str, names: Sequence[str]) -> list[str] | None:
+    """Cut a text at the holes, which must come once each and in order."""
+    pieces = []
+    for name in names:
+        before, hole, text = text.partition(_HOLES[0].format(name))
+        if not hole:
+            return None
+        pieces.append(before)
+    return [*pieces, text]
+
+
+def _input_defaults(signature: type[dspy.Signature]) -> Json:
+    """Values that DSPy fills in for inputs that are not given (it does not call default factories here)."""
+    from pydantic_core import PydanticUndefined
+
+    return {
+        name: field.default
+        for name, field in signature.input_fields.items()
+        if field.default is not PydanticUndefined
+    }
+
+
+def _complete_inputs(signature: type[dspy.Signature], inputs: Mapping[str, Any]) -> Json:
+    """Add defaults, and make objects of what adapters do not take as JSON (History, Image, ...)."""
+    types = _types(signature.input_fields)
+    return {**_input_defaults(signature), **typed_values(dict(inputs), types)}
+
+
+def _types(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Types of the fields whose values are more than JSON."""
+    return restorable({name: annotation(field) for name, field in fields.items()})
+
+
+def _complete_outputs(signature: type[dspy.Signature], outputs: Mapping[str, Any]) -> Json:
+    """Add defaults; never let a missing field be written as the text ``None``."""
+    values: Json = {}
+    for name, field in signature.output_fields.items():
+        if name in outputs:
+            values[name] = outputs[name]
+        elif not field.is_required():
+            values[name] = field.get_default(call_default_factory=True)
+        else:
+            values[name] = None
+        if values[name] is None and not allows_none(field.annotation):
+            raise MissingOutput(f"output field {name!r} has no value")
+    return typed_values(values, _types(signature.output_fields))

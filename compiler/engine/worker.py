@@ -1,0 +1,112 @@
+"""What any engine runs: one rollout, from the candidate to the judged trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...errors import Stop
+from ...records import Candidate, Rollout, Trace, fingerprint
+from ...signatures.program import apply
+from ..generate.rollout import run_program
+from ..lm.model import GatewayLM, gateway_lm, route_predictors
+from ..verify.base import Verifier, judge
+
+if TYPE_CHECKING:
+    import dspy
+
+    from ...signatures.task import Task
+    from ..lm.backends import Backend
+    from ..lm.gateway import Gateway
+
+_KEPT_PROGRAMS = 64  # programs with a candidate applied that are kept, since making one costs a deep copy
+
+
+@dataclass
+class Setting:
+    """What all rollouts of a run share.
+
+    Attributes:
+        task: The task; its program is never changed.
+        program: Fingerprint of the program.
+        gateway: The door to LMs.
+        student: LM that programs run with.
+        teacher: LM of teacher rollouts.
+        adapter_name: chat, json or xml.
+        adapter: The adapter itself.
+        verifiers: Judges, cheap first.
+    """
+
+    task: Task
+    program: str
+    gateway: Gateway
+    student: Backend
+    teacher: Backend
+    adapter_name: str
+    adapter: dspy.Adapter
+    verifiers: Sequence[Verifier]
+
+    def backend(self, rollout: Rollout) -> Backend:
+        """LM of a rollout."""
+        return self.teacher if rollout.teacher else self.student
+
+    def rollout_id(self, rollout: Rollout) -> str:
+        """Identity of a rollout by everything that decides what it gives."""
+        lm = self.backend(rollout).identity
+        return fingerprint("rollout", self.task.name, self.program, rollout.candidate.id, self.adapter_name, lm,
+                           self.backend(rollout).defaults, rollout.example.id, rollout.attempt)  # fmt: skip
+
+
+@dataclass
+class Worker:
+    """Runs one rollout at a time, any number of times at once.
+
+    Attributes:
+        stop: What ends the run, once something does; the rollouts that it met are failed traces.
+    """
+
+    setting: Setting
+    threads: ThreadPoolExecutor
+    stop: Stop | None = None
+    _programs: dict[str, dspy.Module] = field(default_factory=dict)
+    _lms: dict[tuple[int, bool], GatewayLM] = field(default_factory=dict)
+
+    async def __call__(self, rollout: Rollout) -> Trace:
+        """Run and judge a rollout. Whatever goes wrong, there is a trace."""
+        setting = self.setting
+        backend = setting.backend(rollout)
+        ran = await run_program(
+            self._program(rollout.candidate), rollout.example.inputs,
+            lm=self._lm(backend, rollout.attempt > 0), adapter=setting.adapter, attempt=rollout.attempt,
+            threads=self.threads, scrub=setting.gateway.secrets.scrub,
+        )  # fmt: skip
+        trace = Trace(
+            id=setting.rollout_id(rollout), task=setting.task.name or "", example=rollout.example,
+            candidate=rollout.candidate.id, lm=backend.name, attempt=rollout.attempt, prediction=ran.prediction,
+            steps=ran.steps, failure=ran.failure, usage=ran.usage, adapter=setting.adapter_name,
+            program=setting.program,
+        )  # fmt: skip
+        if ran.stop is not None:
+            self.stop = self.stop or ran.stop
+            return trace
+        return await judge(trace, setting.verifiers)
+
+    def _program(self, candidate: Candidate) -> dspy.Module:
+        program = self._programs.pop(candidate.id, None)
+        if program is None:
+            program = apply(self.setting.task.program, candidate)
+            route_predictors(program, self.setting.gateway)
+        self._programs[candidate.id] = program  # most recently used last
+        if len(self._programs) > _KEPT_PROGRAMS:
+            del self._programs[next(iter(self._programs))]
+        return program
+
+    def _lm(self, backend: Backend, again: bool) -> GatewayLM:
+        """The LM object of a backend; attempts after the first sample at temperature 1, as DSPy's do."""
+        key = (id(backend), again)
+        if key not in self._lms:
+            lm = gateway_lm(self.setting.gateway, backend)
+            self._lms[key] = lm.copy(temperature=1.0) if again else lm
+        return self._lms[key]

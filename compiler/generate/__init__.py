@@ -1,0 +1,1 @@
+"""Making traces: rollouts of the program, and (later) new inputs."""

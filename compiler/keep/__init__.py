@@ -1,0 +1,1 @@
+"""The store of verified traces, and the ledger of what was not kept."""

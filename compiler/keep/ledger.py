@@ -1,0 +1,115 @@
+"""The ledger: what was planned or read but not kept or not emitted, and why. Its counts add up."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ...errors import LimbeckError, OutputError
+from ...records import Json
+from .jsontext import dumps
+
+_IN_MEMORY = 1 << 20  # bytes of entries that are held before they go to a temporary file
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One thing that was dropped.
+
+    Attributes:
+        stage: What was done when it was dropped (``import``, ``bootstrap``, ``export``, ...).
+        item: What it was: a trace's or a row's id, or ``file:line``.
+        reason: A word to count by (``duplicate``, ``rejected``, ...).
+        detail: Words for people.
+    """
+
+    stage: str
+    item: str
+    reason: str
+    detail: str = ""
+
+
+class Ledger:
+    """Counts what streams through a pipeline, and holds what it drops until ``write``; memory stays bounded.
+
+    Args:
+        stage: Name of the pipeline, in every entry.
+
+    Attributes:
+        n_read: Items that came in.
+        n_emitted: Items that went out.
+    """
+
+    def __init__(self, stage: str = "export") -> None:
+        self.stage = stage
+        self.n_read = 0
+        self.n_emitted = 0
+        self._reasons: Counter[str] = Counter()
+        self._entries = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as this
+
+    def read(self, item: str = "") -> None:
+        """Count an item that came in."""
+        self.n_read += 1
+
+    def emitted(self, item: str = "") -> None:
+        """Count an item that went out."""
+        self.n_emitted += 1
+
+    def dropped(self, item: str, reason: str, detail: str = "") -> None:
+        """Count and write down an item that goes no further."""
+        self._reasons[reason] += 1
+        entry = LedgerEntry(self.stage, item, reason, detail)
+        self._entries.write(dumps(asdict(entry)).lstrip().encode() + b"\n")
+
+    @property
+    def n_dropped(self) -> int:
+        """Items that were dropped."""
+        return self._reasons.total()
+
+    def reasons(self) -> dict[str, int]:
+        """Items that were dropped, by reason in alphabetical order."""
+        return dict(sorted(self._reasons.items()))
+
+    def check(self) -> None:
+        """See that nothing was lost: read = emitted + dropped.
+
+        Raises:
+            LimbeckError: Something was, or was counted twice. That is a mistake in limbeck, not in the data.
+        """
+        if self.n_read != self.n_emitted + self.n_dropped:
+            raise LimbeckError(
+                f"the ledger of {self.stage} does not add up: "
+                f"{self.n_read} read, {self.n_emitted} emitted, {self.n_dropped} dropped",
+                hint="This is a mistake in limbeck; please report it with the command that you ran.",
+            )
+
+    def as_json(self) -> Json:
+        """Counts for a manifest."""
+        return {
+            "stage": self.stage,
+            "read": self.n_read,
+            "emitted": self.n_emitted,
+            "dropped": self.n_dropped,
+            "reasons": self.reasons(),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the entries, one JSON object a line, in the order in which items were dropped.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self._entries.seek(0)
+        try:
+            with path.open("wb") as out:
+                shutil.copyfileobj(self._entries, out)
+        except OSError as error:
+            raise OutputError(
+                f"the ledger {path} cannot be written: {error.strerror}",
+                hint="Give a directory that you can write to, with --out.",
+            ) from error
+        finally:
+            self._entries.seek(0, 2)

@@ -1,0 +1,172 @@
+"""Tables of the store. What changes here needs a new file in ``migrations/versions``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from .jsontext import clean, dumps, loads
+
+VERSION = "0002"
+"""Schema that this code reads and writes: the newest file in ``migrations/versions``."""
+
+OLDER = ("0001",)
+"""Schemas that are migrated when a store is opened."""
+
+
+class Words(TypeDecorator[str]):
+    """Text of any origin, cleaned of what a database refuses."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Clean on the way in."""
+        return None if value is None else clean(value)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as text; None is NULL. Never pickle."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:
+        """Write with orjson."""
+        return None if value is None else dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read with orjson."""
+        return None if value is None else loads(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time in UTC; SQLite has no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say that it is UTC."""
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+# SQLite numbers rows by itself only where the type is INTEGER.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("task", Words, nullable=False),
+    Column("command", Words, nullable=False),
+    Column("status", Words, nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("finished", Moment),
+    Column("args", JsonText, nullable=False),
+    Column("summary", JsonText),
+)
+
+# The large columns stand last: SQLite reads a row from its start, and a query that leaves them out never
+# touches the pages on which they overflow.
+traces = Table(
+    "traces",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False, unique=True),
+    Column("task", Words, nullable=False),
+    Column("run", Words, nullable=False),
+    Column("example_id", Words, nullable=False),
+    Column("input_id", Words, nullable=False),
+    Column("candidate", Words, nullable=False),
+    Column("program", Words, nullable=False),
+    Column("lm", Words, nullable=False),
+    Column("adapter", Words, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("origin", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("reason", Words),
+    Column("final", Boolean, nullable=False),
+    Column("score", Float),
+    Column("calls", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("usd", Float),
+    Column("source", Words),
+    Column("created", Moment, nullable=False),
+    Column("inputs", JsonText, nullable=False),
+    Column("labels", JsonText, nullable=False),
+    Column("prediction", JsonText),
+    Column("failure", JsonText),
+    Column("meta", JsonText, nullable=False),
+    Column("steps", JsonText, nullable=False),
+    Index("traces_by_input", "input_id", "id"),
+)
+
+# Keyed by position, not by verifier: a trace reads back as it was, even where two checks share a name.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("trace_id", Words, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("verifier", Words, nullable=False),
+    Column("fingerprint", Words, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("score", Float),
+    Column("feedback", Words, nullable=False),
+    Column("evidence", JsonText, nullable=False),
+    Column("error", Words),
+    sqlite_with_rowid=False,
+)
+
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("task", Words, nullable=False),
+    Column("instructions", JsonText, nullable=False),
+    Column("demos", JsonText, nullable=False),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("run", Words, primary_key=True),
+    Column("candidate", Words, primary_key=True),
+    Column("split", Words, primary_key=True),
+    Column("mean", Float),
+    Column("n", Integer, nullable=False),
+    Column("low", Float),
+    Column("high", Float),
+    Column("detail", JsonText, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("run", Words, nullable=False),
+    Column("stage", Words, nullable=False),
+    Column("item", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("detail", Words, nullable=False),
+    Index("ledger_by_run", "run", "seq"),
+)

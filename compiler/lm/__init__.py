@@ -1,0 +1,1 @@
+"""LM calls: the gateway and what stands behind it. Imports dspy."""

@@ -1,0 +1,112 @@
+"""Requests and responses as JSON: cache keys, what is stored, what a trace shows.
+
+The only file that touches DSPy's serializers, which live in a private module in 3.4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from dspy._vendor.lm15.serde import request_from_dict, request_to_dict, response_from_dict, response_to_dict
+
+from ...records import Json, fingerprint
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Message, Request, Response
+
+_FORMAT = 1
+"""Bump when the meaning of a cached response changes; old entries are then misses."""
+
+
+def request_key(request: Request, salt: tuple[int | str | None, ...] = ()) -> str:
+    """Name a request by its whole content: messages, model, parameters, tools, and the salt.
+
+    The salt tells apart requests that are meant to be sampled anew (attempt, DSPy's rollout_id, n-th completion).
+    """
+    return fingerprint("lm", _FORMAT, request_to_dict(request), salt)
+
+
+def model_free_key(request: Request, salt: tuple[int | str | None, ...] = ()) -> str:
+    """Name a request without its model, for replay under another name."""
+    return fingerprint("replay", _FORMAT, {**request_to_dict(request), "model": ""}, salt)
+
+
+def encode_request(request: Request) -> Json:
+    """Request as a JSON object."""
+    return request_to_dict(request)
+
+
+def decode_request(data: Json) -> Request:
+    """Inverse of ``encode_request``. Raises ValueError, TypeError or KeyError on anything else."""
+    return request_from_dict(data)
+
+
+def encode_response(response: Response) -> bytes:
+    """Response as JSON bytes, without the provider's raw body."""
+    return orjson.dumps(response_to_dict(response))
+
+
+def decode_response(blob: bytes) -> Response:
+    """Inverse of ``encode_response``. Raises ValueError, TypeError or KeyError on anything else."""
+    return response_from_dict(orjson.loads(blob))
+
+
+def chat_messages(request: Request) -> list[Json]:
+    """Messages in the ``{"role", "content"}`` shape that training formats use, system first."""
+    messages = [_chat_message(m) for m in request.messages]
+    if request.system is None:
+        return messages
+    system = request.system if isinstance(request.system, str) else "".join(_text(p) for p in request.system)
+    return [{"role": "system", "content": system}, *messages]
+
+
+def sampling(request: Request) -> Json:
+    """Parameters and tools that were sent besides the messages."""
+    sent = request_to_dict(request)
+    config: Json = dict(sent.get("config", {}))
+    if "tools" in sent:
+        config["tools"] = sent["tools"]
+    return config
+
+
+def completion_text(response: Response) -> str | None:
+    """Text of the answer; None where it holds none (only tool calls, say)."""
+    return response.message.text
+
+
+def tool_calls(response: Response) -> list[Json]:
+    """Native tool calls in the answer, as name and arguments."""
+    return [_tool_call(p) for p in response.message.parts if p.type == "tool_call"]
+
+
+def request_bytes(request: Request) -> int:
+    """Size of the request as JSON: an upper bound on its tokens, since every token has at least one byte."""
+    return len(orjson.dumps(request_to_dict(request)))
+
+
+def _chat_message(message: Message) -> Json:
+    calls = [_tool_call(p) for p in message.parts if p.type == "tool_call"]
+    media = [p for p in message.parts if p.type not in {"text", "tool_call", "tool_result"}]
+    row: Json = {"role": message.role, "content": "".join(_text(p) for p in message.parts)}
+    if media:
+        row["content"] = [_part(p) for p in message.parts]
+    if calls:
+        row["tool_calls"] = calls
+    return row
+
+
+def _text(part: Any) -> str:
+    if part.type == "tool_result":
+        return "".join(_text(p) for p in part.content)
+    return part.text if part.type == "text" else ""
+
+
+def _part(part: Any) -> Json:
+    from dspy._vendor.lm15.serde import part_to_dict
+
+    return part_to_dict(part)
+
+
+def _tool_call(part: Any) -> Json:
+    return {"id": part.id, "name": part.name, "arguments": dict(part.input)}

@@ -1,0 +1,1 @@
+"""Everything that decides whether a trace is kept."""

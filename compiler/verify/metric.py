@@ -1,0 +1,69 @@
+"""The task's own checks and metric as verifiers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...records import Example, Trace, Verdict
+from ...signatures.checks import Checks
+from ...signatures.metric import Judge
+from ...signatures.program import restore_trace
+from ..lm.gateway import SyncInLoop
+
+if TYPE_CHECKING:
+    from ...signatures.task import Task
+
+_QUICK = 0.005  # seconds that a metric may hold up the event loop before it is moved to a thread
+
+
+class CheckVerifier:
+    """The constraints of the signature's fields and the task's checks."""
+
+    def __init__(self, task: Task) -> None:
+        self._checks = Checks(task)
+        self.fingerprints: Sequence[str] = self._checks.fingerprints
+
+    async def verify(self, trace: Trace, example: Example) -> list[Verdict]:
+        """Run every check on the prediction."""
+        return self._checks(trace.prediction or {}, example)
+
+
+class MetricVerifier:
+    """The task's metric. It sees the example, the prediction and the trace, always.
+
+    A metric runs on the event loop as long as it is quick. One that takes longer, or calls an LM and has to wait
+    for it, runs in threads from then on, so that it holds up nobody.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._judge = Judge(task)
+        self._program = task.program
+        self.fingerprints: Sequence[str] = [self._judge.fingerprint]
+        self._threaded = False
+
+    async def verify(self, trace: Trace, example: Example) -> list[Verdict]:
+        """Ask the metric."""
+        arguments = (example, trace.prediction or {}, restore_trace(self._program, trace.steps))
+        if self._judge.is_async:
+            return [await self._judge.judge(*arguments)]
+        if not self._threaded:
+            began = time.perf_counter()
+            try:
+                verdict = await self._judge.judge(*arguments)
+            except SyncInLoop:
+                self._threaded = True
+            else:
+                self._threaded = time.perf_counter() - began > _QUICK
+                return [verdict]
+        context = contextvars.copy_context()
+        return [await asyncio.to_thread(context.run, self._judge, *arguments)]
+
+
+def verifiers_of(task: Task) -> list[CheckVerifier | MetricVerifier]:
+    """Verifiers of a task, cheap ones first."""
+    checks = CheckVerifier(task)
+    return [checks, MetricVerifier(task)] if checks.fingerprints else [MetricVerifier(task)]

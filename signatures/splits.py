@@ -1,0 +1,194 @@
+"""Train, val and test examples: as given, or drawn by a seed; never with an input in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+from ..errors import DataError
+from ..records import Example, canonical_json, fingerprint
+from .examples import coerce_examples, read_examples
+from .task import Data, Task
+
+SplitName = Literal["train", "val", "test"]
+
+FRACTIONS = (0.5, 0.2, 0.3)
+"""Shares of train, val and test where they are drawn."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Examples to learn from, to choose by, and to prove the gain on. No two share an input.
+
+    Attributes:
+        train: Examples to learn from.
+        val: Examples to choose by.
+        test: Examples that are used once, by the gate.
+        drawn: Names of the splits that were drawn and not given.
+    """
+
+    train: Sequence[Example]
+    val: Sequence[Example]
+    test: Sequence[Example]
+    drawn: tuple[SplitName, ...] = ()
+
+
+def load_data(task: Task, data: Data, *, name: str = "data", base_dir: Path | None = None) -> list[Example]:
+    """Read examples of a task from a file or a sequence, all of them.
+
+    Args:
+        task: The task, whose types the rows must fit.
+        data: A file, or a sequence of dicts or ``dspy.Example``.
+        name: How to call a sequence in sources and messages.
+        base_dir: What a relative path is relative to; by default the task's own directory.
+
+    Raises:
+        DataError: The data cannot be read or a row does not fit.
+    """
+    inputs, types, optional = task.input_names, task.example_types, task.optional_inputs
+    if not isinstance(data, str | Path):
+        return coerce_examples(data, inputs=inputs, types=types, optional=optional, name=name)
+    path = task.resolve(data) if base_dir is None else base_dir / Path(data).expanduser()
+    return list(read_examples(path, inputs=inputs, types=types, optional=optional, name=str(data)))
+
+
+def make_splits(
+    task: Task,
+    *,
+    seed: int = 0,
+    need_val: bool = False,
+    train: Data | None = None,
+    val: Data | None = None,
+    test: Data | None = None,
+    data: Data | None = None,
+    fractions: tuple[float, float, float] = FRACTIONS,
+) -> Splits:
+    """Take the splits that are given and draw the others from ``data``, or from ``train`` where there is none.
+
+    A draw depends on the seed and on the rows' content only, not on their order. Rows of equal inputs go to one side,
+    and labels are spread evenly where the program has exactly one Literal output. Where train and test are
+    given, val is drawn from train only if it is needed.
+
+    Args:
+        task: The task that declares the data.
+        seed: Seed of the draw.
+        need_val: Whether val must not be empty.
+        train: Takes the place of the task's own; relative paths are relative to the current directory here.
+        val: Likewise.
+        test: Likewise.
+        data: Likewise; takes the place of everything that the task declares.
+        fractions: Shares of train, val and test where they are drawn.
+
+    Raises:
+        DataError: There is no data, too little of it, or two splits share rows.
+    """
+    given = _read(task, {"train": train, "val": val, "test": test, "data": data})
+    _check_disjoint(given)
+    pool_name = "data" if "data" in given else "train"
+    wanted = _wanted(given, need_val=need_val)
+    if not wanted:
+        return _splits(given, ())
+    shares = dict(zip(get_args(SplitName), fractions, strict=True))
+    if "train" not in wanted:  # what is not drawn away from train stays there
+        shares["train"] = 1 - sum(shares[name] for name in wanted)
+    drawn = _draw(
+        given[pool_name],
+        {name: shares[name] for name in get_args(SplitName) if name in {"train", *wanted}},
+        seed,
+        task,
+        pool_name,
+    )
+    return _splits({**given, **drawn}, wanted)
+
+
+def _splits(parts: dict[str, list[Example]], drawn: tuple[SplitName, ...]) -> Splits:
+    return Splits(parts.get("train", []), parts.get("val", []), parts.get("test", []), drawn)
+
+
+def _read(task: Task, overrides: dict[str, Data | None]) -> dict[str, list[Example]]:
+    """Read what is given, by name. ``data`` that is given here stands against all that the task declares."""
+    declared = {name: None if overrides["data"] is not None else getattr(task, name) for name in overrides}
+    found = {}
+    for name, override in overrides.items():
+        if override is not None:
+            found[name] = load_data(task, override, name=name, base_dir=Path.cwd())
+        elif declared[name] is not None:
+            found[name] = load_data(task, declared[name], name=name)
+    if "train" in found and "data" in found:
+        raise DataError("both train and data are given", hint="Give train, or data to draw train from.")
+    if not found:
+        raise DataError(
+            f"the task {task.name or ''} has no data".replace("  ", " "),
+            hint="Give --train FILE, or declare Task(..., train='train.jsonl').",
+        )
+    return found
+
+
+def _wanted(given: dict[str, list[Example]], *, need_val: bool) -> tuple[SplitName, ...]:
+    """Name what is to be drawn."""
+    if "data" in given:
+        return tuple(name for name in get_args(SplitName) if name not in given)
+    if "train" not in given:
+        return ()
+    if "test" in given:
+        return ("val",) if need_val and "val" not in given else ()
+    return ("test",) if "val" in given else ("val", "test")
+
+
+def _check_disjoint(given: dict[str, list[Example]]) -> None:
+    names = [name for name in ("data", *get_args(SplitName)) if name in given]
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            _check_pair(one, given[one], other, given[other])
+
+
+def _check_pair(one: str, left: list[Example], other: str, right: list[Example]) -> None:
+    sources = {example.input_id: example.source for example in reversed(left)}  # the first of equals
+    shared = [example for example in right if example.input_id in sources]
+    if not shared:
+        return
+    first = min(
+        (example for example in left if example.input_id in {item.input_id for item in shared[:1]}),
+        key=left.index,
+    )
+    count = len({example.input_id for example in shared})
+    raise DataError(
+        f"{one} and {other} share {count} {'row' if count == 1 else 'rows'}, first: {first.source} = {shared[0].source}",
+        hint="Rows of the same inputs prove nothing on the other side; remove them from one of the two.",
+    )
+
+
+def _draw(
+    pool: list[Example], shares: dict[str, float], seed: int, task: Task, name: str
+) -> dict[str, list[Example]]:
+    """Deal the distinct inputs out, each to the split that lacks most of its share so far."""
+    order = _order(pool, seed, _label_name(task))
+    total = sum(shares.values())
+    dealt: dict[str, str] = {}
+    counts = dict.fromkeys(shares, 0)
+    for number, input_id in enumerate(order, 1):
+        side = max(shares, key=lambda split: shares[split] / total * number - counts[split])
+        counts[side] += 1
+        dealt[input_id] = side
+    if not all(counts.values()):
+        raise DataError(
+            f"{len(order)} rows of different inputs in {name} are too few to draw {' and '.join(shares)} from",
+            hint="Give more rows, or give the splits: --train FILE --val FILE --test FILE",
+        )
+    return {split: [example for example in pool if dealt[example.input_id] == split] for split in shares}
+
+
+def _order(pool: list[Example], seed: int, label: str | None) -> list[str]:
+    """Distinct inputs by label and then by a hash with the seed: the order of the rows has no say."""
+    labels: dict[str, bytes] = {}
+    for example in pool:
+        value = canonical_json(example.labels.get(label)) if label else b""
+        labels[example.input_id] = min(labels.get(example.input_id, value), value)
+    return sorted(labels, key=lambda input_id: (labels[input_id], fingerprint("draw", seed, input_id)))
+
+
+def _label_name(task: Task) -> str | None:
+    literals = [name for name, kind in task.output_fields.items() if get_origin(kind) is Literal]
+    return literals[0] if len(literals) == 1 else None

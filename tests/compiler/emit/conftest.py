@@ -1,0 +1,96 @@
+"""Programs and traces to emit from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import dspy
+import pytest
+
+from limbeck.records import Call, Example, Failure, Step, Trace, Verdict, fingerprint
+
+
+class Route(dspy.Signature):
+    """Route the ticket to a team."""
+
+    ticket: str = dspy.InputField()
+    team: Literal["billing", "tech"] = dspy.OutputField(desc="who answers")
+
+
+class TwoSteps(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.summarize = dspy.Predict("text -> summary")
+        self.answer = dspy.Predict("summary, question -> answer")
+
+    def forward(self, text, question):
+        return self.answer(summary=self.summarize(text=text).summary, question=question)
+
+
+def make_trace(
+    ticket: Any = "My invoice is wrong",
+    team: Any = "billing",
+    *,
+    passed: bool = True,
+    attempt: int = 0,
+    steps: list[Step] | None = None,
+    failure: Failure | None = None,
+    error: str | None = None,
+    sent: bool = True,
+    **fields: Any,
+) -> Trace:
+    example = Example({"ticket": ticket}, {"team": team}, source="tickets.jsonl:1")
+    messages = [{"role": "system", "content": "Route."}, {"role": "user", "content": f"Ticket: {ticket}"}]
+    call = Call("teacher/big", messages if sent else [], f"It is for {team}.")
+    step = Step("self", {"ticket": ticket}, {"team": team}, [call])
+    verdict = Verdict("metric", passed and error is None, float(passed), fingerprint="v1", error=error)
+    return Trace(
+        **{
+            "id": fingerprint("trace", ticket, team, attempt, passed),
+            "task": "tickets",
+            "example": example,
+            "candidate": "c0",
+            "lm": "teacher/big",
+            "attempt": attempt,
+            "prediction": None if failure else {"team": team},
+            "steps": [step] if steps is None else steps,
+            "verdicts": [] if failure else [verdict],
+            "failure": failure,
+            **fields,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def route() -> type[dspy.Signature]:
+    return Route
+
+
+@pytest.fixture(scope="session")
+def program() -> dspy.Module:
+    return dspy.Predict(Route)
+
+
+@pytest.fixture(scope="session")
+def two_steps() -> dspy.Module:
+    return TwoSteps()
+
+
+@pytest.fixture(scope="session")
+def trace() -> Callable[..., Trace]:
+    """Make a trace of the routing program; a passed one by default."""
+    return make_trace
+
+
+@pytest.fixture(scope="session")
+def read_lines() -> Callable[[Path], list[Any]]:
+    """Read JSONL with the standard library alone, as any consumer might."""
+
+    def read(path: Path) -> list[Any]:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            return [json.loads(line) for line in file]
+
+    return read
