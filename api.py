@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +19,7 @@ from .compiler.compile import Compiled, compile_task
 from .compiler.emit.artifact import load_artifact
 from .compiler.emit.dataset import DatasetResult
 from .compiler.emit.dataset import export as export_traces
+from .compiler.emit.outdir import check_out
 from .compiler.evaluate import Evaluated, evaluate_task
 from .compiler.ingest import Ingested, RowFunction, ingest_rows
 from .compiler.keep.store import Store
@@ -24,18 +27,21 @@ from .compiler.lm.budget import Budget
 from .compiler.predict import predict
 from .compiler.reverify import Reverified, reverify_task
 from .compiler.session import DEFAULT_STORE, Options
-from .errors import DataError, TargetError, UsageError
-from .records import Candidate, Example, Json
+from .errors import DataError, LimbeckError, LMSetupError, TargetError, UsageError
+from .records import Candidate, Example, Json, Trace
 from .signatures.examples import coerce_examples, read_examples, read_rows
 from .signatures.splits import make_splits
 from .signatures.loading import load_module, load_object, split_target
 from .signatures.target import load_target
 from .signatures.task import Data, Task
+from .signatures.validate import Validator
 
 if TYPE_CHECKING:
     import dspy
 
     from .compiler.progress import Progress
+
+DEFAULT_LM = Options.lm
 
 Target = "str | Path | Task | dspy.Module"
 T = TypeVar("T")
@@ -105,8 +111,8 @@ async def aevaluate(
         UsageError: Something cannot be used as it is.
         BudgetReached: The budget ended the run.
     """
+    chosen = options(**_as_compiled(target, settings))
     task, candidate = load(target, metric=metric)
-    chosen = options(**settings)
     rows, total = _rows(task, data, chosen.seed)
     return await evaluate_task(
         task, rows, candidate=candidate, out=Path(out) if out else None, options=chosen, progress=progress, total=total
@@ -128,22 +134,26 @@ async def arun(
     if isinstance(inputs, Mapping):
         traces = [trace async for trace in arun_traces(target, [inputs], progress=progress, **settings)]
         if traces[0].failure is not None:
-            raise DataError(f"no prediction: {traces[0].failure.message}")
+            raise LimbeckError(f"no prediction: {traces[0].failure.message}")
         return traces[0].prediction or {}
     return [t.prediction async for t in arun_traces(target, inputs, progress=progress, **settings)]
 
 
 async def arun_traces(
     target: Target, inputs: Iterable[Mapping[str, Any]] | str | Path, *, progress: Progress | None = None,
-    total: int | None = None, **settings: Any,
-) -> AsyncIterator[Any]:  # fmt: skip
-    """Like ``arun`` for many inputs, but streams the traces, failed ones included."""
-    task, candidate = load(target)
-    rows = _unlabelled(task, inputs)
-    async for trace in predict(
-        task, rows, candidate=candidate, options=options(**settings), progress=progress, total=total
-    ):
-        yield trace
+    total: int | None = None, text: bool = False, **settings: Any,
+) -> AsyncIterator[Trace]:  # fmt: skip
+    """Like ``arun`` for many inputs, but streams the traces, failed ones included.
+
+    With ``text`` the values are strings to be read as the program's types, like the cells of a CSV file.
+    """
+    chosen = options(**_as_compiled(target, settings))
+    task, candidate = load(target, need_metric=False)
+    rows = _unlabelled(task, inputs, text=text)
+    made = predict(task, rows, candidate=candidate, options=chosen, progress=progress, total=total)
+    async with aclosing(made) as traces:
+        async for trace in traces:
+            yield trace
 
 
 async def aingest(
@@ -166,8 +176,8 @@ async def aingest(
         UsageError: Something cannot be used as it is.
     """
     task, _ = load(target, metric=metric)
-    mapper = _function(row) if isinstance(row, str) else row or (lambda raw: dict(raw))
-    return await ingest_rows(task, read_rows(data), mapper, store=store, adapter=adapter, progress=progress)
+    mapper = _function(row) if isinstance(row, str) else row
+    return await ingest_rows(task, _begun(read_rows(data)), mapper, store=store, adapter=adapter, progress=progress)
 
 
 async def averify(
@@ -206,35 +216,60 @@ async def aexport(
     Raises:
         UsageError: Something cannot be used as it is.
     """
-    task, candidate = load(target, metric=metric)
-    return await asyncio.to_thread(
-        _export, task, candidate, Path(out), format=format, prompt=prompt, predictor=predictor,
-        split=split or {"train": 1.0}, lm=lm, seed=seed, adapter=adapter or _adapter_of(target), store=store,
-    )  # fmt: skip
+    check_out(Path(out))
+    task, candidate = load(target, metric=metric, need_metric=False)
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(
+            _export, task, candidate, Path(out), format=format, prompt=prompt, predictor=predictor,
+            split=split or {"train": 1.0}, lm=lm, seed=seed, adapter=adapter or _adapter_of(target), store=store,
+            stop=stop,
+        )  # fmt: skip
+    finally:
+        stop.set()  # where this was cancelled the thread would go on, and be waited for
 
 
 def _export(
-    task: Task, candidate: Candidate | None, out: Path, *, lm: str | None, store: str | Path, **settings: Any
-) -> DatasetResult:
+    task: Task, candidate: Candidate | None, out: Path, *, lm: str | None, store: str | Path,
+    stop: threading.Event, **settings: Any,
+) -> DatasetResult:  # fmt: skip
     held_out = {e.input_id for e in make_splits(task, seed=settings["seed"]).test} if _has_data(task) else set()
     with Store.open(store, create=False) as kept:
-        traces = kept.traces(task=task.name or "", lm=lm, order="input")
+        traces = _until(stop, kept.traces(task=task.name or "", lm=lm, order="input"))
         return export_traces(traces, out=out, program=task.program, candidate=candidate, held_out=held_out,
                              task=task.name or "", **settings)  # fmt: skip
 
 
-async def acheck(target: Target, *, metric: Any = None, optimizer: str = "bootstrap", **settings: Any) -> Checked:
+def _until(stop: threading.Event, items: Iterable[T]) -> Iterator[T]:
+    for item in items:
+        if stop.is_set():
+            raise asyncio.CancelledError
+        yield item
+
+
+async def acheck(
+    target: Target, *, metric: Any = None, optimizer: str = "bootstrap", train: Data | None = None,
+    val: Data | None = None, test: Data | None = None, data: Data | None = None, **settings: Any,
+) -> Checked:  # fmt: skip
     """Look before paying: data, splits, the metric on a sample, a forecast of calls and cost. No LM call.
 
     Raises:
         UsageError: Something cannot be used as it is.
     """
     task, _ = load(target, metric=metric)
-    return await check_task(task, optimizer=optimizer, options=options(**settings))
+    return await check_task(task, optimizer=optimizer, options=options(**settings),
+                            data={"train": train, "val": val, "test": test, "data": data})  # fmt: skip
 
 
-def load(target: Target, *, metric: Any = None) -> tuple[Task, Candidate | None]:
+def load(
+    target: Target, *, metric: Any = None, need_metric: bool = True
+) -> tuple[Task, Candidate | None]:
     """Load what a target names: the task, and the compiled setting where it is an artifact.
+
+    Args:
+        target: What to load.
+        metric: Metric of a bare program.
+        need_metric: Whether a task with neither metric nor checks is an error.
 
     Raises:
         TargetError: It cannot be loaded.
@@ -245,8 +280,8 @@ def load(target: Target, *, metric: Any = None) -> tuple[Task, Candidate | None]
     if not isinstance(target, (str, Path)):
         return Task(program=target, metric=metric, name=type(target).__name__), None
     if Path(target).is_dir():
-        return _load_artifact(Path(target), metric)
-    return load_target(str(target), metric=metric), None
+        return _load_artifact(Path(target), metric, need_metric=need_metric)
+    return load_target(str(target), metric=metric, need_metric=need_metric), None
 
 
 def open_store(store: str | Path = DEFAULT_STORE) -> Store:
@@ -306,16 +341,27 @@ def _rows(task: Task, data: Any, seed: int) -> tuple[Iterable[Example], int | No
         rows = make_splits(task, seed=seed).test
         return rows, len(rows)
     if isinstance(data, (str, Path)):
-        return read_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs), None
+        found = read_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
+        return _begun(found), None
     examples = coerce_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
     return examples, len(examples)
 
 
-def _unlabelled(task: Task, inputs: Iterable[Mapping[str, Any]] | str | Path) -> Iterable[Example]:
+def _begun(items: Iterator[T]) -> Iterator[T]:
+    """The same items; the first is read now, so that what cannot be read is told before anything is opened."""
+    return chain([next(items)], items)
+
+
+def _unlabelled(
+    task: Task, inputs: Iterable[Mapping[str, Any]] | str | Path, *, text: bool
+) -> Iterable[Example]:
     """Inputs to predict for; other columns are ignored, whatever they hold."""
     types = {name: kind for name, kind in task.example_types.items() if name in task.input_fields}
     if isinstance(inputs, (str, Path)):
-        rows = read_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs)
+        rows = _begun(read_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs))
+    elif text:
+        validator = Validator(task.input_names, types, task.optional_inputs, text=True)
+        rows = (validator.example(dict(row), "--input") for row in inputs)
     else:
         rows = iter(coerce_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs))
     return (Example(e.inputs, {}, e.source) for e in rows)
@@ -340,7 +386,27 @@ def _adapter_of(target: Target) -> str:
     return "chat"
 
 
-def _load_artifact(path: Path, metric: Any) -> tuple[Task, Candidate]:
+def _as_compiled(target: Target, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the adapter that an artifact was compiled with.
+
+    Its LM is not taken over, for a directory that came from somewhere else must not decide where calls go.
+
+    Raises:
+        LMSetupError: It was compiled with another LM than the default, and none is given.
+    """
+    made = {"adapter": _adapter_of(target), **settings}
+    if "lm" in made or not isinstance(target, (str, Path)) or not Path(target).is_dir():
+        return made
+    lm = load_artifact(Path(target)).manifest.get("lm", DEFAULT_LM)
+    if lm != DEFAULT_LM:
+        raise LMSetupError(
+            f"{target} was compiled with {lm}, and no LM is given to run it with",
+            hint=f"Give that one or another: --lm {lm}, or lm= in Python.",
+        )
+    return made
+
+
+def _load_artifact(path: Path, metric: Any, *, need_metric: bool) -> tuple[Task, Candidate]:
     from .compiler.emit.artifact import check_fit
 
     artifact = load_artifact(path)
@@ -352,6 +418,6 @@ def _load_artifact(path: Path, metric: Any) -> tuple[Task, Candidate]:
         )
     file, _, name = target.rpartition(":")
     place = str((path / file).resolve()) if file.endswith(".py") else file
-    task = load_target(f"{place}:{name}", metric=metric)
+    task = load_target(f"{place}:{name}", metric=metric, need_metric=need_metric)
     check_fit(task.program, artifact)
     return task, artifact.candidate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from .verify.base import judge
 from .verify.metric import verifiers_of
 
 if TYPE_CHECKING:
-    from ..signatures.task import Task
+    from ..signatures.task import Data, Task
 
 _SAMPLE = 20  # rows that the metric is tried on
 _BYTES_PER_TOKEN = 4  # of English; for the forecast only, budgets count the worst case
@@ -69,15 +70,26 @@ class Checked:
         return asdict(self)
 
 
-async def check_task(task: Task, *, optimizer: str = "bootstrap", options: Options | None = None) -> Checked:
+async def check_task(
+    task: Task, *, optimizer: str = "bootstrap", options: Options | None = None,
+    data: Mapping[str, Data | None] | None = None,
+) -> Checked:  # fmt: skip
     """Check a task.
+
+    Args:
+        task: Program, metric and data.
+        optimizer: Name of the optimizer.
+        options: LMs, seed and so on.
+        data: Splits that take the place of the task's own.
 
     Raises:
         UsageError: Task, data, optimizer or options cannot be used.
     """
     options = options or Options()
     chosen = make_optimizer(optimizer, options.set)
-    splits = make_splits(task, seed=options.seed)
+    given = data or {}
+    splits = make_splits(task, seed=options.seed, train=given.get("train"), val=given.get("val"),
+                         test=given.get("test"), data=given.get("data"))  # fmt: skip
     gold, problem = await _gold(task, splits.train)
     rows = [*splits.train, *splits.val, *splits.test]
     return Checked(
@@ -89,7 +101,7 @@ async def check_task(task: Task, *, optimizer: str = "bootstrap", options: Optio
     )  # fmt: skip
 
 
-async def _gold(task: Task, rows: list[Example]) -> tuple[dict[str, int], str | None]:
+async def _gold(task: Task, rows: Sequence[Example]) -> tuple[dict[str, int], str | None]:
     """Let the metric judge the labels as if the program had predicted them."""
     verifiers = verifiers_of(task)
     outcomes: dict[str, int] = {}
@@ -103,7 +115,7 @@ async def _gold(task: Task, rows: list[Example]) -> tuple[dict[str, int], str | 
     return outcomes, problem
 
 
-def _label_counts(rows: list[Example]) -> dict[str, dict[str, int]]:
+def _label_counts(rows: Sequence[Example]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for example in rows:
         for name, value in example.labels.items():
@@ -129,7 +141,7 @@ def _forecast(task: Task, splits: Splits, chosen: object, options: Options) -> F
     return Forecast(calls, tokens, usd)
 
 
-def _mean_bytes(rows: list[Example]) -> float:
+def _mean_bytes(rows: Sequence[Example]) -> float:
     sample = rows[:200]
     return sum(len(str(e.inputs)) + len(str(e.labels)) for e in sample) / max(len(sample), 1)
 

@@ -92,8 +92,8 @@ async def compile_task(
     splits = make_splits(task, seed=options.seed, **(data or {}))
     async with open_session(
         task, options, "compile", train=splits.train, val=splits.val, progress=progress,
-        args={"target": target, "out": str(out), "optimizer": optimizer, "lm": options.lm, "teacher": options.teacher,
-              "lm_args": options.lm_args, "seed": options.seed, "budget": str(options.budget)},
+        args={"target": target, "out": str(out), "optimizer": optimizer, "lm": str(options.lm), "seed": options.seed,
+              "budget": str(options.budget)},
     ) as session:  # fmt: skip
         session.progress.phase(optimizer, None)
         candidate = await chosen.optimize(session.bench)

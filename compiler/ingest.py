@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from ..signatures.fingerprint import program_fingerprint
 from ..signatures.program import base_candidate
 from ..signatures.validate import Validator
 from ..signatures.values import jsonable, short
+from .keep.runs import Status
 from .keep.store import Store
-from .verify.base import judge
+from .progress import Silent
+from .verify.base import Verifier, judge
 from .verify.metric import verifiers_of
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from ..signatures.task import Task
     from .progress import Progress
 
+_BREATH = 256  # rows after which others get a turn, or the import could not be cancelled
 _HOPELESS = 5  # rows in a row that the row function cannot map before the import is ended
 
 RowFunction = Callable[[Json], Json | None]
@@ -63,14 +67,16 @@ class Ingested:
 class _Mapper:
     """Turns rows of a log into traces that are not judged yet."""
 
-    def __init__(self, task: Task, row: RowFunction, adapter: str) -> None:
+    def __init__(self, task: Task, row: RowFunction | None, adapter: str) -> None:
         named = predictors(task.program)
         if len(named) != 1:
             raise TargetError(
                 f"{task.name} has {len(named)} predictors ({', '.join(named)}), and a row of a log is one answer",
                 hint="Import into a task of the predictor that gave the answers.",
             )
-        self._task, self._row, self._adapter = task, row, adapter
+        self._task, self._row, self._adapter = task, row or dict, adapter
+        self._says = "the row function returned" if row else "the row has"
+        self._do = "Return a dict with" if row else "Give --row module.py:function; it returns a dict with"
         self._name, self._predictor = next(iter(named.items()))
         self._validator = Validator(task.input_names, task.example_types, task.optional_inputs)
         self._attempts: Counter[tuple[str, str]] = Counter()
@@ -103,13 +109,13 @@ class _Mapper:
         return trace
 
     def _check(self, row: Any, source: str) -> None:
-        hint = f"Return a dict with inputs, outputs or completion, and any of {', '.join(sorted(_KEYS))}."
+        hint = f"{self._do} inputs, outputs or completion, and any of {', '.join(sorted(_KEYS))}."
         if not isinstance(row, dict):
-            raise DataError(f"{source}: the row function returned {short(row)}", hint=hint)
+            raise DataError(f"{source}: {self._says} {short(row)}", hint=hint)
         if unknown := sorted(set(row) - _KEYS):
-            raise DataError(f"{source}: the row function returned the unknown key {unknown[0]!r}", hint=hint)
+            raise DataError(f"{source}: {self._says} the unknown key {unknown[0]!r}", hint=hint)
         if "inputs" not in row or not ({"outputs", "completion"} & set(row)):
-            raise DataError(f"{source}: the row function returned no inputs, or neither outputs nor completion", hint=hint)
+            raise DataError(f"{source}: {self._says} no inputs, or neither outputs nor completion", hint=hint)
 
     def _build(self, row: Json, example: Example) -> Trace:
         lm = str(row.get("lm") or "unknown")
@@ -148,7 +154,7 @@ class _Mapper:
 
 
 async def ingest_rows(
-    task: Task, rows: Iterable[tuple[Json, str]], row: RowFunction, *, store: str | Path, adapter: str = "chat",
+    task: Task, rows: Iterable[tuple[Json, str]], row: RowFunction | None, *, store: str | Path, adapter: str = "chat",
     progress: Progress | None = None,
 ) -> Ingested:  # fmt: skip
     """Import the rows of a log; memory holds an id a row.
@@ -156,7 +162,7 @@ async def ingest_rows(
     Args:
         task: Program with one predictor, and the metric.
         rows: Rows with their source, ``file:line``.
-        row: Maps a row.
+        row: Maps a row; None where rows have the keys already.
         store: Path or URL of the store.
         adapter: Reads outputs from completions where the row function gives only those.
         progress: Told what goes on.
@@ -171,29 +177,43 @@ async def ingest_rows(
     with Store.open(store) as kept:
         run = kept.start_run(task.name or "", "import", {"adapter": adapter})
         kept.add_candidate(base_candidate(task.program), task.name or "")
-        if progress:
-            progress.phase("import", None)
-        for raw, source in rows:
-            counts.read += 1
-            try:
-                made = mapper.trace(raw, source)
-            except DataError:
-                raise
-            except Exception as error:  # noqa: BLE001 - the user's function; it costs this one row
-                made = ("row function failed", f"{type(error).__name__}: {error}")
-                counts.check_hope(source, made[1])
-            if isinstance(made, tuple):
-                counts.dropped[made[0]] += 1
-                kept.note(run, "import", source, *made)
-                continue
-            trace = await judge(made, verifiers)
-            counts.add(trace)
-            kept.add(trace, run=run)
-            if progress:
-                progress.trace(trace, stored=False)
-        result = counts.result(task.name or "", run)
-        kept.finish_run(run, "done", result.as_json())
+        status: Status = "interrupted"
+        try:
+            await _import(rows, mapper, verifiers, kept, run, counts, progress or Silent())
+            status = "done"
+        except Exception:
+            status = "failed"
+            raise
+        finally:
+            result = counts.result(task.name or "", run)
+            kept.finish_run(run, status, result.as_json())
     return result
+
+
+async def _import(
+    rows: Iterable[tuple[Json, str]], mapper: _Mapper, verifiers: Sequence[Verifier], kept: Store, run: str,
+    counts: _Counts, progress: Progress,
+) -> None:  # fmt: skip
+    progress.phase("import", None)
+    for raw, source in rows:
+        counts.read += 1
+        if counts.read % _BREATH == 0:
+            await asyncio.sleep(0)
+        try:
+            made = mapper.trace(raw, source)
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's function; it costs this one row
+            made = ("row function failed", f"{type(error).__name__}: {error}")
+            counts.check_hope(source, made[1])
+        if isinstance(made, tuple):
+            counts.dropped[made[0]] += 1
+            kept.note(run, "import", source, *made)
+            continue
+        trace = await judge(made, verifiers)
+        counts.add(trace)
+        kept.add(trace, run=run)
+        progress.trace(trace, stored=False)
 
 
 class _Counts:

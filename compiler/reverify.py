@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from .verify.base import is_current, judge
 if TYPE_CHECKING:
     from ..signatures.task import Task
     from .progress import Progress
+
+
+_BREATH = 256  # traces after which others get a turn, or the command could not be cancelled
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ async def reverify_task(task: Task, options: Options | None = None, progress: Pr
         session.progress.phase("verify", None)
         for trace in session.store.traces(task=task.name or ""):
             traces += 1
+            if traces % _BREATH == 0:
+                await asyncio.sleep(0)
             after = trace
             if not is_current(trace, verifiers):
                 judged += 1

@@ -29,6 +29,8 @@ from .progress import Progress, Silent
 from .verify.metric import verifiers_of
 
 if TYPE_CHECKING:
+    import dspy
+
     from ..signatures.task import Task
 
 DEFAULT_STORE = ".limbeck/store.db"
@@ -39,7 +41,8 @@ class Options:
     """How to run, whatever the command.
 
     Attributes:
-        lm: LM that programs run with: ``embedded/analogy``, ``replay/FILE`` or ``PROVIDER/MODEL``.
+        lm: LM that programs run with: ``embedded/analogy``, ``replay/FILE`` or ``PROVIDER/MODEL``; from Python also
+            a ``dspy.LM``, with its own engine if it has one.
         lm_args: Its settings; also the teacher's unless that has its own.
         teacher: LM of teacher rollouts; default: the same.
         teacher_args: Its settings.
@@ -53,9 +56,9 @@ class Options:
         retries: How failed calls are tried again.
     """
 
-    lm: str = "embedded/analogy"
+    lm: str | dspy.LM = "embedded/analogy"
     lm_args: Json = field(default_factory=dict)
-    teacher: str | None = None
+    teacher: str | dspy.LM | None = None
     teacher_args: Json | None = None
     adapter: str = "chat"
     store: str | Path = DEFAULT_STORE
@@ -94,7 +97,7 @@ class Session:
 
     def public_lm(self) -> Json:
         """LMs and their settings, without credentials."""
-        shown: Json = {"lm": self.student.name, "lm_args": self.secrets.public(self.options.lm_args)}
+        shown: Json = {"lm": self.student.name, "lm_args": self.student.defaults}
         if self.teacher is not self.student:
             shown["teacher"] = self.teacher.name
         return shown
@@ -174,13 +177,17 @@ def cache_directory(store: str | Path) -> Path:
 
 
 def _backends(options: Options, secrets: Secrets) -> tuple[Backend, Backend]:
-    secrets.add(options.lm_args)
-    student = make_backend(options.lm, options.lm_args, secrets.public(options.lm_args))
+    student = _backend(options.lm, options.lm_args, secrets)
     if options.teacher is None:
         return student, student
     settings = options.lm_args if options.teacher_args is None else options.teacher_args
+    return student, _backend(options.teacher, settings, secrets)
+
+
+def _backend(lm: str | dspy.LM, settings: Json, secrets: Secrets) -> Backend:
+    settings = settings if isinstance(lm, str) else lm.kwargs
     secrets.add(settings)
-    return student, make_backend(options.teacher, settings, secrets.public(settings))
+    return make_backend(lm, settings, secrets.public(settings))
 
 
 def _status(error: LimbeckError) -> str:

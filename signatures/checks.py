@@ -56,26 +56,30 @@ class Checks:
     def __call__(self, prediction: Mapping[str, Any], example: Example | None = None) -> list[Verdict]:
         """Run every check on one prediction.
 
-        A check that fails is a verdict that did not pass; a check that breaks is a verdict with an error. Only what
-        is no ``Exception`` passes through.
+        A check that fails is a verdict that did not pass; a check that breaks is a verdict with an error.
+        Only what is no ``Exception`` passes through.
         """
         if not self.names:
             return []
         import dspy
 
         values = dict(prediction.items())
+        verdicts = [self._check_fields(values)] if self._fields else []
+        if not self._checks:
+            return verdicts
         if not isinstance(prediction, dspy.Prediction):
             prediction = dspy.Prediction(typed_values(values, self._outputs))
-        verdicts = [self._check_fields(values)] if self._fields else []
-        gold = to_dspy(example, self._types) if example is not None and self._checks else None
+        gold = to_dspy(example, self._types) if example is not None else None
         for name, check, takes_example, version in self._checks:
             arguments = (prediction, gold) if takes_example else (prediction,)
             verdicts.append(_run(name, check, arguments, version))
         return verdicts
 
     def _says_something(self, annotation: Any) -> bool:
-        """Whether a prediction could violate the field. What a user's own ``forward`` returns under the name of a
-        field may be of another type, and is then none of the field's business: only constraints are looked at.
+        """Whether a prediction could violate the field.
+
+        What a user's own ``forward`` returns under the name of a field may be of another type, and is then
+        none of the field's business: only constraints are looked at.
         """
         if self._own:
             return annotation is not Any
@@ -105,7 +109,7 @@ def run_checks(task: Task, prediction: Mapping[str, Any], example: Example | Non
 
 
 def _base(annotation: Any) -> Any:
-    """Type without its constraints: ``int`` of ``Annotated[int, Ge(1)]``, ``str`` of ``Literal["a", "b"]``."""
+    """Type without its constraints: ``int`` of ``Annotated[int, Ge(1)]``, ``str`` of ``Literal["a"]``."""
     if get_origin(annotation) is Literal:
         kinds = {type(choice) for choice in get_args(annotation)}
         return kinds.pop() if len(kinds) == 1 else Any

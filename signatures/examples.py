@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from ..errors import DataError
 from ..records import Example, Json
-from .reading import Row, file_kind, read_rows, scan_rows
+from .lines import Row
+from .reading import file_kind, read_rows, scan_rows
 from .validate import Validator
 from .values import jsonable, problems, short, typed
 
@@ -37,7 +38,8 @@ def read_examples(
     types; JSON values must have them already, but for whole numbers where a float is declared.
 
     Args:
-        path: A ``.json``, ``.jsonl``, ``.ndjson``, ``.csv`` or ``.parquet`` file, or one of these with ``.gz``.
+        path: A ``.json``, ``.jsonl``, ``.ndjson``, ``.csv`` or ``.parquet`` file, or one of these with
+            ``.gz``.
         inputs: Columns that every row must have.
         types: Types by column, of inputs and labels.
         optional: Further input columns, used where they are there.
@@ -60,7 +62,7 @@ def coerce_examples(
     optional: Collection[str] = (),
     name: str = "data",
 ) -> list[Example]:
-    """Turn dicts, ``dspy.Example`` or limbeck's own examples into validated examples; sources are ``name[3]``.
+    """Turn dicts, ``dspy.Example`` or limbeck's own examples into validated ones; sources are ``name[3]``.
 
     Raises:
         DataError: There is no row, or one is bad: the first in full, and where up to nine more are.

@@ -1,4 +1,4 @@
-"""What a program takes and gives: names and types of its inputs and outputs, read off a plain DSPy program."""
+"""What a plain DSPy program takes and gives: names and types of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def predictors(program: dspy.Module) -> dict[str, dspy.Predict]:
     kind = type(program).__name__
     raise TargetError(
         f"the program {kind} has no predictor that could be compiled",
-        hint="Keep predictors in attributes: self.answer = dspy.Predict('question -> answer'), set in __init__. "
-        "Predictors in sub-modules that are compiled already are frozen and do not count.",
+        hint="Set predictors as attributes in __init__: self.answer = dspy.Predict('question -> answer'). "
+        "Those in sub-modules that are compiled already are frozen and do not count.",
     )
 
 
@@ -61,7 +61,7 @@ def input_fields(program: dspy.Module) -> dict[str, Any]:
 def output_fields(program: dspy.Module) -> dict[str, Any]:
     """Map outputs to types: of the program's own signature, else every predictor's outputs by name.
 
-    A constrained field has the type ``Annotated[int, Ge(1)]``. Where predictors disagree on a name, it is Any.
+    A constrained field has the type ``Annotated[int, Ge(1)]``. Where predictors disagree it is Any.
     """
     return _merge(signature.output_fields for signature in _signatures(program))
 
@@ -69,14 +69,15 @@ def output_fields(program: dspy.Module) -> dict[str, Any]:
 def own_signature(program: dspy.Module) -> type[dspy.Signature] | None:
     """Return the signature of the program as a whole, if it has one (Predict, ChainOfThought, ReAct, ...).
 
-    A module that the user wrote has one only in an attribute ``signature``: what its ``forward`` returns is its own.
+    A module that the user wrote has one only in an attribute ``signature``: what its ``forward`` returns is
+    its own.
     """
     import dspy
 
     signature = getattr(program, "signature", None)
     if isinstance(signature, type) and issubclass(signature, dspy.Signature):
         return signature
-    if not type(program).__module__.startswith("dspy."):
+    if not _is_dspys(program):
         return None
     inner = getattr(program, "module", None)  # BestOfN, Refine
     if isinstance(inner, dspy.Module):
@@ -86,13 +87,17 @@ def own_signature(program: dspy.Module) -> type[dspy.Signature] | None:
 
 
 def annotation(field: FieldInfo) -> Any:
-    """Type of a signature field, with its constraints as ``Annotated`` metadata; Any where none was written."""
+    """Type of a signature field, its constraints as ``Annotated`` metadata; Any where none was written."""
     extra = field.json_schema_extra
     if isinstance(extra, Mapping) and extra.get(_UNTYPED):
         return Any
     if not field.metadata:
         return field.annotation
     return Annotated[field.annotation, *field.metadata]
+
+
+def _is_dspys(program: dspy.Module) -> bool:
+    return type(program).__module__.startswith("dspy.")
 
 
 def _signatures(program: dspy.Module) -> list[type[dspy.Signature]]:
@@ -124,9 +129,12 @@ def _inputs(program: dspy.Module) -> dict[str, bool]:
             f"{type(program).__name__}.forward takes positional-only parameters",
             hint="A program is called with its inputs by name; remove the '/' from forward.",
         )
-    if named:
-        return {name: item.default is _PARAMETER.empty for name, item in named.items()}
-    return _kwargs_inputs(program, list(found.values()))
+    required = {name: item.default is _PARAMETER.empty for name, item in named.items()}
+    starred = any(item.kind is _PARAMETER.VAR_KEYWORD for item in parameters.values())
+    if any(required.values()) or not starred:
+        return required
+    settings = {} if _is_dspys(program) else required  # RLM.forward takes an interpreter besides its inputs
+    return {**_kwargs_inputs(program, list(found.values())), **settings}
 
 
 def _kwargs_inputs(program: dspy.Module, found: list[dspy.Predict]) -> dict[str, bool]:
@@ -172,7 +180,7 @@ def _forward_parameters(program: dspy.Module) -> dict[str, inspect.Parameter]:
 
 def _forward_hints(program: dspy.Module) -> dict[str, Any]:
     method = _forward(program)
-    if type(program).__module__.startswith("dspy."):
+    if _is_dspys(program):
         return {}
     try:
         return get_type_hints(method, include_extras=True)

@@ -90,11 +90,11 @@ def load_object(module: ModuleType, name: str, shown: str) -> Any:
 
 def _no_such_name(scope: Any, name: str, shown: str) -> TargetError:
     names = [item for item in dir(scope) if not item.startswith("_")]
-    near = difflib.get_close_matches(name, names, n=3)
+    own = [item for item in names if _is_candidate(scope, item)]
+    near = difflib.get_close_matches(name, own) or difflib.get_close_matches(name, names)
     if near:
         hint = f"Did you mean {' or '.join(near)}?"
     else:
-        own = [item for item in names if _is_candidate(scope, item)]
         hint = f"It has: {', '.join(own)}." if own else "It has no Task and no DSPy program."
     return TargetError(f"{shown} has no {name!r}", hint=hint)
 
@@ -114,7 +114,7 @@ def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise TargetError(f"no such file: {path}", hint=_file_hint(path))
     path = path.resolve()
-    # Stable, so that types are the same in every process; unique, so that two task.py in two folders do not clash.
+    # Stable, so that types are the same in every process; unique, so that no two task.py clash.
     digest = hashlib.sha256(path.as_posix().encode()).hexdigest()[:8]
     name = f"limbeck_target_{digest}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -126,9 +126,10 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         with import_errors(path.name):
-            # Compiled here: a cached .pyc is stale for a file edited within the same second.
+            # Compiled and run here, which is what importing is: a cached .pyc would be stale for a file that
+            # is edited twice within a second.
             linecache.checkcache(str(path))
-            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102  # what importing is
+            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102
     except BaseException:
         sys.modules.pop(name)
         if previous is not None:
@@ -214,5 +215,6 @@ def import_errors(shown: str, doing: str = "is imported") -> Iterator[None]:
 
 def _import_hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"Install {error.name.partition('.')[0]} in the environment of limbeck, or run limbeck in the program's own."
-    return "Correct it there; importing the file with python must work."
+        top = error.name.partition(".")[0]
+        return f"Install {top} in the environment of limbeck, or run limbeck in the program's own."
+    return "Correct it there; limbeck runs the file as python would import it."

@@ -1,9 +1,10 @@
 """The user's metric: called as it was written, its answer normalised to a verdict.
 
-What passes: ``True``; a number at the threshold or above, or at 1 or above where no threshold is set (so 0.01 does not
-pass, nor does -1); and the same behind ``dspy.Prediction(score=..., feedback=...)``, a dict with these keys,
-or a pair ``(score, feedback)``. A bool is never compared with the threshold. NaN, an infinity, None, a string or
-anything else is no judgment: the verdict has an ``error`` and the trace counts as failed, not as rejected.
+What passes: ``True``; a number at the threshold or above, or at 1 or above where no threshold is set (so
+0.01 does not pass, nor does -1); and the same behind ``dspy.Prediction(score=..., feedback=...)``, a dict
+with these keys, or a pair ``(score, feedback)``. A bool is never compared with the threshold. NaN, an
+infinity, None, a string or anything else is no judgment: the verdict has an ``error`` and the trace counts
+as failed, not as rejected.
 """
 
 from __future__ import annotations
@@ -121,9 +122,10 @@ class Judge:
         self.fingerprint = metric_fingerprint(task.metric, task.threshold)
 
     async def judge(self, example: Example, prediction: Mapping[str, Any], trace: Steps = ()) -> Verdict:
-        """Judge one prediction. An async metric is awaited; a sync one runs right here, in the caller's thread.
+        """Judge one prediction.
 
-        Whatever the metric raises becomes the verdict's error; only what is no ``Exception`` passes through.
+        An async metric is awaited; a sync one runs right here, in the caller's thread. Whatever the metric
+        raises becomes the verdict's error; only what is no ``Exception`` passes through.
         """
         try:
             answer = self._answer(example, prediction, trace)
@@ -194,16 +196,15 @@ def metric_fingerprint(
 
 
 def _is_async(metric: Any) -> bool:
-    return inspect.iscoroutinefunction(metric) or inspect.iscoroutinefunction(
-        getattr(type(metric), "__call__", None)
-    )
+    return inspect.iscoroutinefunction(metric) or inspect.iscoroutinefunction(type(metric).__call__)
 
 
 def _binder(metric: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
     """Find out once how the metric wants to be called.
 
     DSPy's metrics take ``(example, pred)``, ``(example, pred, trace)`` or, for GEPA, also ``pred_name`` and
-    ``pred_trace``, which stay None for a judgment of the whole program. Further parameters with a default keep it.
+    ``pred_trace``, which stay None for a judgment of the whole program. Further parameters with a default
+    keep it.
 
     Raises:
         MetricError: The metric takes fewer than two arguments or requires more than these five.
@@ -239,7 +240,7 @@ def _parameters(metric: Any) -> list[inspect.Parameter]:
 
 
 def _passed(positional: list[inspect.Parameter]) -> int:
-    """How many arguments to pass by position: the required ones, and a third that is a trace by name or default."""
+    """How many arguments to pass by position: the required ones, and a third that is a trace by its looks."""
     count = sum(item.default is item.empty for item in positional)
     if len(positional) > 2 and count <= 2:
         third = positional[2]
@@ -257,8 +258,8 @@ def _is_unknown(item: inspect.Parameter, positional: list[inspect.Parameter]) ->
 
 def _unfit(metric: Any, parameters: list[inspect.Parameter]) -> MetricError:
     name = getattr(metric, "__name__", type(metric).__name__)
-    listed = ", ".join(str(item).partition(":")[0] for item in parameters)
+    listed = inspect.Signature([item.replace(annotation=item.empty) for item in parameters])
     return MetricError(
-        f"the metric {name}({listed}) cannot be called with an example and a prediction",
-        hint=f"Write def {name}(example, prediction) or def {name}(example, prediction, trace=None).",
+        f"the metric {name}{listed} cannot be called with an example and a prediction",
+        hint="Write def metric(example, prediction) or def metric(example, prediction, trace=None).",
     )

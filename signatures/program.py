@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _NAME = "_limbeck_name"
 
 _restorable: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 def base_candidate(program: dspy.Module) -> Candidate:
@@ -40,8 +41,9 @@ def _demo_values(demo: Any) -> Json:
 def apply(program: dspy.Module, candidate: Candidate) -> dspy.Module:
     """Copy a program and set a candidate's instructions and demos in the copy.
 
-    What the candidate does not mention stays. LMs that the user set on predictors are shared, not copied. Each
-    predictor of the copy carries its name, which further copies keep: those that BestOfN and Refine make, too.
+    What the candidate does not mention stays. LMs that the user set on predictors are shared, not copied.
+    Each predictor of the copy carries its name, which further copies keep: those that BestOfN and Refine
+    make, too.
 
     Raises:
         TargetError: The candidate names a predictor that the program does not have.
@@ -70,11 +72,11 @@ def _unknown(name: str, known: list[str]) -> TargetError:
 
 
 def _copy(program: dspy.Module) -> dspy.Module:
-    """Deep copy, but with the same LM objects: they hold clients and locks, and what the caller set is to be used."""
+    """Deep copy, but for LMs: they hold clients and locks, and the very one that was set is to be used."""
     kept = [item.lm for _, item in program.named_sub_modules() if getattr(item, "lm", None) is not None]
     try:
         return copy.deepcopy(program, {id(lm): lm for lm in kept})
-    except Exception:  # noqa: BLE001  # any attribute of a user's module may refuse; DSPy then copies one by one
+    except Exception:  # noqa: BLE001  # any attribute may refuse; DSPy copies one by one
         copied = program.deepcopy()
         for name, predictor in copied.named_predictors():
             predictor.lm = dict(program.named_predictors())[name].lm
@@ -82,8 +84,11 @@ def _copy(program: dspy.Module) -> dspy.Module:
 
 
 def _demo(values: Json, signature: type[dspy.Signature]) -> dspy.Example:
-    """Build a demo. Only what holds pydantic models is typed: DSPy renders enums, dates and sets from JSON alike, and
-    could not save some of these typed."""
+    """Build a demo.
+
+    Only what holds pydantic models is typed: DSPy renders enums, dates and sets from JSON just the same, and
+    could not save some of these typed.
+    """
     import dspy
 
     types = {name: annotation(field) for name, field in signature.fields.items() if name in values}
@@ -108,13 +113,13 @@ def prediction_values(prediction: object) -> Json:
     if isinstance(prediction, dspy.Example | Mapping):
         return {str(name): jsonable(value) for name, value in prediction.items()}
     raise TypeError(
-        f"the program returned {type(prediction).__name__} {short(jsonable(prediction))}, not a dspy.Prediction or a dict;"
-        " end forward with: return dspy.Prediction(answer=...)"
+        f"the program returned {type(prediction).__name__} {short(prediction)}, not a dspy.Prediction; "
+        "end forward with: return dspy.Prediction(answer=...)"
     )
 
 
 def restore_prediction(program: dspy.Module, values: Mapping[str, Any]) -> dspy.Prediction:
-    """Build the prediction that a metric sees from stored JSON, with typed values where a field declares a type."""
+    """Build the prediction that a metric sees from stored JSON, typed where a field declares a type."""
     import dspy
 
     if program not in _restorable:
@@ -123,11 +128,16 @@ def restore_prediction(program: dspy.Module, values: Mapping[str, Any]) -> dspy.
 
 
 def restore_trace(program: dspy.Module, steps: Sequence[Step]) -> list[tuple[Any, Json, dspy.Prediction]]:
-    """Build the trace that a metric sees from stored steps: predictor, inputs and Prediction of each that succeeded.
+    """Build the trace that a metric sees from stored steps: predictor, inputs and Prediction of each.
 
-    The predictor is the program's own of that name, or None for one that was made at run time.
+    Steps that failed are left out, as DSPy does. The predictor is the program's own of that name, or None
+    for one that was made at run time.
     """
-    found = predictors(program)
+    if (
+        program not in _found
+    ):  # finding them takes longer than all the rest, and a task's program never changes
+        _found[program] = predictors(program)
+    found = _found[program]
     return [_restored(found.get(step.predictor or ""), step) for step in steps if step.outputs is not None]
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dis
+import importlib
+import importlib.util
 import inspect
 import io
 import linecache
+import sys
 import textwrap
 import tokenize
 from collections.abc import Iterator
-from types import CodeType, FunctionType
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from ..records import Json
+from .where import is_library_file
 
 _READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
@@ -104,3 +109,55 @@ def imports(function: FunctionType) -> set[tuple[str, int, tuple[str, ...]]]:
             elif instruction.opname == "IMPORT_NAME" and len(loaded) > 1:
                 found.add((str(instruction.argval), int(loaded[-2]), tuple(loaded[-1] or ())))
     return found
+
+
+def directory(function: FunctionType) -> set[str]:
+    """Directory of the module of a function; empty where it has no file."""
+    file = function.__globals__.get("__file__")
+    return {Path(file).parent.as_posix()} if isinstance(file, str) else set()
+
+
+def cells(function: FunctionType) -> list[tuple[str, Any]]:
+    """Closure cells by name; one that is still empty (a class body being run) has nothing to say."""
+    pairs = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return [(name, cell) for name, cell in pairs if _is_filled(cell)]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def local_imports(function: FunctionType, is_library: Any) -> dict[str, Any]:
+    """User code that a function imports when it runs.
+
+    It is imported now: whether something else has done so already must make no difference.
+    """
+    found: dict[str, Any] = {}
+    package = str(function.__globals__.get("__package__") or "")
+    for name, level, members in sorted(imports(function)):
+        module = _import_user_module("." * level + name, package, is_library)
+        if module is not None:
+            found |= {f"{name}.{member}": getattr(module, member, None) for member in members} or {
+                name: module
+            }
+    return found
+
+
+def _import_user_module(written: str, package: str, is_library: Any) -> ModuleType | None:
+    try:
+        name = importlib.util.resolve_name(written, package)
+        return importlib.import_module(name) if _is_users(name, is_library) else None
+    except Exception:  # noqa: BLE001  # it fails when the function runs, too, and says so there
+        return None
+
+
+def _is_users(name: str, is_library: Any) -> bool:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or is_library(top):
+        return False
+    spec = importlib.util.find_spec(top)
+    return spec is not None and spec.origin is not None and not is_library_file(spec.origin)

@@ -65,11 +65,11 @@ def make_splits(
     data: Data | None = None,
     fractions: tuple[float, float, float] = FRACTIONS,
 ) -> Splits:
-    """Take the splits that are given and draw the others from ``data``, or from ``train`` where there is none.
+    """Take the splits that are given and draw the others from ``data``, or else from ``train``.
 
-    A draw depends on the seed and on the rows' content only, not on their order. Rows of equal inputs go to one side,
-    and labels are spread evenly where the program has exactly one Literal output. Where train and test are
-    given, val is drawn from train only if it is needed.
+    A draw depends on the seed and on the rows' content only, not on their order. Rows of equal inputs go to
+    one side, and labels are spread evenly where the program has exactly one Literal output. Where train and
+    test are given, val is drawn from train only if it is needed.
 
     Args:
         task: The task that declares the data.
@@ -109,13 +109,13 @@ def _splits(parts: dict[str, list[Example]], drawn: tuple[SplitName, ...]) -> Sp
 
 def _read(task: Task, overrides: dict[str, Data | None]) -> dict[str, list[Example]]:
     """Read what is given, by name. ``data`` that is given here stands against all that the task declares."""
-    declared = {name: None if overrides["data"] is not None else getattr(task, name) for name in overrides}
+    declared: dict[str, Data | None] = {} if overrides["data"] is not None else vars(task)
     found = {}
     for name, override in overrides.items():
         if override is not None:
             found[name] = load_data(task, override, name=name, base_dir=Path.cwd())
-        elif declared[name] is not None:
-            found[name] = load_data(task, declared[name], name=name)
+        elif (own := declared.get(name)) is not None:
+            found[name] = load_data(task, own, name=name)
     if "train" in found and "data" in found:
         raise DataError("both train and data are given", hint="Give train, or data to draw train from.")
     if not found:
@@ -149,13 +149,11 @@ def _check_pair(one: str, left: list[Example], other: str, right: list[Example])
     shared = [example for example in right if example.input_id in sources]
     if not shared:
         return
-    first = min(
-        (example for example in left if example.input_id in {item.input_id for item in shared[:1]}),
-        key=left.index,
-    )
+    first = sources[shared[0].input_id]
     count = len({example.input_id for example in shared})
+    rows = "row" if count == 1 else "rows"
     raise DataError(
-        f"{one} and {other} share {count} {'row' if count == 1 else 'rows'}, first: {first.source} = {shared[0].source}",
+        f"{one} and {other} share {count} {rows}, first: {first} = {shared[0].source}",
         hint="Rows of the same inputs prove nothing on the other side; remove them from one of the two.",
     )
 
@@ -174,7 +172,7 @@ def _draw(
         dealt[input_id] = side
     if not all(counts.values()):
         raise DataError(
-            f"{len(order)} rows of different inputs in {name} are too few to draw {' and '.join(shares)} from",
+            f"{name} has {len(order)} different inputs, too few to draw {' and '.join(shares)} from",
             hint="Give more rows, or give the splits: --train FILE --val FILE --test FILE",
         )
     return {split: [example for example in pool if dealt[example.input_id] == split] for split in shares}

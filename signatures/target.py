@@ -7,16 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from ..errors import TargetError
 from .fields import predictors
 from .loading import import_errors, load_module, load_object, split_target
 from .task import Task
 from .values import short
-
-if TYPE_CHECKING:
-    import dspy
 
 _WHAT = "a Task, a DSPy program, or a function without arguments that returns one"
 
@@ -25,8 +22,8 @@ def load_target(target: str, *, metric: str | None = None, need_metric: bool = T
     """Load the task that a target names.
 
     Args:
-        target: ``path/to/module.py:name`` or ``package.module:name``, where the name is a Task, a ``dspy.Module``, a
-            subclass of it, or a function without arguments that returns one of these.
+        target: ``path/to/module.py:name`` or ``package.module:name``, where the name is a Task, a
+            ``dspy.Module``, a subclass of it, or a function without arguments that returns one of these.
         metric: Where the metric is, likewise; a name alone is looked for in the target's own file. It
             takes the place of the task's own metric.
         need_metric: Whether a task with neither metric nor checks is an error.
@@ -118,11 +115,8 @@ def _load_metric(metric: str, module: ModuleType, where: str) -> Callable[..., A
         place, name = split_target(metric)
         found = load_object(load_module(place), name, place)
     if callable(found):
-        return found
+        return cast("Callable[..., Any]", found)
     raise TargetError(
         f"the metric {metric} is {_shown(found)}, not a function",
         hint="Write def f(example, prediction): ... and point at it: --metric module.py:f",
     )
-
-
-__all__ = ["load_target"]

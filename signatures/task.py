@@ -40,14 +40,14 @@ class Task:
         val: Examples to choose by.
         test: Examples to prove the gain on.
         data: Examples to draw from what is not given.
-        threshold: A metric that answers with a number passes at this number or above. 0 is a threshold. Without
-            one, a number passes at 1 or above.
+        threshold: A metric that answers with a number passes at this number or above. 0 is a threshold.
+            Without one, a number passes at 1 or above.
         checks: Callables on the prediction. Each returns a bool, a bool and a message, or None for fine, or
             raises ValueError, AssertionError or pydantic.ValidationError.
         inputs: Names of the program's inputs, where they cannot be told from it.
         name: Name of the task; by default the name of the target.
-        base_dir: What relative paths are relative to: the directory of the file that declares the task, set by
-            the loader; by default the current directory.
+        base_dir: What relative paths are relative to: the directory of the file that declares the task, set
+            by the loader; by default the current directory.
 
     Raises:
         TargetError: The program is no DSPy program, or a setting is of the wrong type.
@@ -71,7 +71,7 @@ class Task:
         _check_callables(self.metric, self.checks)
         if self.threshold is not None and not _is_number(self.threshold):
             raise TargetError(
-                f"threshold is {short(self.threshold)}, not a finite number",
+                f"threshold is {self.threshold!r}, not a finite number",
                 hint="Give a number: threshold=0.5",
             )
         if isinstance(self.inputs, str):

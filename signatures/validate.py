@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..errors import DataError
 from ..records import Example, Json
-from .values import Named, adapter, clip, is_plain, jsonable, problems, short, type_name
+from .values import Named, adapter, clip, is_plain, jsonable, problems, short, type_name, typed
 
 _Convert = Callable[[Any], Any]
 
@@ -22,8 +22,8 @@ _Convert = Callable[[Any], Any]
 class Validator:
     """Turns the rows of one file into examples, one after the other.
 
-    It remembers which label columns it has seen: a label that is absent everywhere is an unlabelled data set, a
-    label that is absent in some rows is a mistake in those.
+    It remembers which label columns it has seen: a label that is absent everywhere is an unlabelled data
+    set, a label that is absent in some rows is a mistake in those.
 
     Attributes:
         inputs: Columns that every row must have.
@@ -143,19 +143,22 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _json_converter(annotation: Any) -> _Convert:
-    """Plain types strictly ("5" is no int, 5 is a float), since such values stay as they are read; others
-    leniently, since they are built from the JSON value wherever they are used."""
+    """Converter of JSON values.
+
+    Plain types strictly ("5" is no int, 5 is a float), since such values stay as they are read; others
+    leniently, since they are built from the JSON value wherever they are used.
+    """
     if annotation is Any:
         return jsonable
     if annotation is str:
         return _exact_str
-    validator = adapter(annotation)
     if is_plain(annotation):
+        validator = adapter(annotation)
         return lambda value: validator.validate_json(orjson.dumps(value), strict=True)
 
     def convert(value: Any) -> Any:
         value = jsonable(value)
-        validator.validate_python(value)
+        typed(value, annotation)
         return value
 
     return convert
@@ -173,11 +176,14 @@ def _text_converter(annotation: Any) -> _Convert:
         return lambda cell: cell
     validator = adapter(annotation)
     plain = is_plain(annotation)
+    choices = {str(choice): choice for choice in _choices(annotation)}
 
     def convert(cell: str) -> Any:
-        value = _cell(cell, annotation)
-        validated = validator.validate_python(value)
-        return jsonable(validated) if plain else value
+        value = choices[cell] if cell in choices else _cell(cell, annotation)
+        if plain:
+            return jsonable(validator.validate_python(value))
+        typed(value, annotation)
+        return value
 
     return convert
 

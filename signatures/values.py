@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -99,6 +100,8 @@ def _is_record(value: object) -> bool:
 
 
 def _leaf(value: Any) -> Any:
+    if isinstance(value, PurePath):
+        return value.as_posix()
     if isinstance(value, type) or callable(value):
         return stable_repr(value)
     try:
@@ -108,7 +111,7 @@ def _leaf(value: Any) -> Any:
 
 
 def _model(value: BaseModel) -> Any:
-    if any(base.__module__ == "dspy.adapters.types.base_type" for base in type(value).__mro__):
+    if _is_dspy_type(type(value)):
         return _dspy_type(value)
     try:
         dumped = value.model_dump(mode="json")
@@ -149,8 +152,10 @@ def _sets_sorted(dumped: Any, python: Any) -> Any:
 
 
 def is_plain(annotation: Any) -> bool:
-    """Whether values of this type are their own JSON: str, int, float, bool, None, Any, Literal and lists,
-    dicts and unions of them."""
+    """Whether values of this type are their own JSON.
+
+    So are str, int, float, bool, None, Any, Literal, and lists, dicts and unions of them.
+    """
     if annotation in _PLAIN or annotation is Any or annotation is None:
         return True
     origin, args = get_origin(annotation), get_args(annotation)
@@ -200,7 +205,27 @@ def typed(value: Any, annotation: Any) -> Any:
     """
     if is_plain(annotation) or (isinstance(value, str) and _CUSTOM_TYPE in value):
         return value
-    return adapter(annotation).validate_python(value)
+    try:
+        return adapter(annotation).validate_python(value)
+    except ValidationError:
+        built = _from_text(value, annotation)
+        if built is None:
+            raise
+        return built
+
+
+def _from_text(value: Any, annotation: Any) -> Any:
+    """Build a type of DSPy's own from a string as its constructor does, ``dspy.Image("https://...")``."""
+    if not (isinstance(value, str) and isinstance(annotation, type) and _is_dspy_type(annotation)):
+        return None
+    try:
+        return annotation(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_dspy_type(cls: type) -> bool:
+    return any(base.__module__ == "dspy.adapters.types.base_type" for base in cls.__mro__)
 
 
 def typed_values(values: Json, types: Mapping[str, Any]) -> Json:

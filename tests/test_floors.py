@@ -26,7 +26,7 @@ FLOORS = [
     {"compiler.progress"},
     {"compiler.bench"},
     {"compiler.session"},
-    {"compiler.compile"},
+    {f"compiler.{name}" for name in ("check", "compile", "evaluate", "ingest", "predict", "reverify")},
     {"compiler"},
     {"api", "testing"},
     {"view"},

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ...errors import DataError, TargetError
+from ...errors import DataError, OutputError, TargetError
 from ...records import Candidate, Json
 from ...signatures.fields import annotation, predictors
 from ...signatures.program import apply
-from ...signatures.values import type_name
+from ...signatures.values import clip, type_name
 from .outdir import new_directory, writing
 from .prompt_page import prompt_page
 from .report import Report, render_report
@@ -100,7 +100,10 @@ def _save_state(compiled: dspy.Module, path: Path) -> None:
     for _, predictor in compiled.named_predictors():
         predictor.lm = None
         predictor.traces, predictor.train = [], []
-    compiled.save(path)
+    try:
+        compiled.save(path)
+    except RuntimeError as error:  # how DSPy wraps what the disk or JSON refuses
+        raise OutputError(f"Cannot write {path.name}: {clip(str(error), 200)}") from error
 
 
 def _fields(program: dspy.Module) -> Json:
@@ -233,7 +236,8 @@ def _read_object(path: Path) -> Json:
 
 def _predictor_state(state: Json, name: str, path: Path) -> Json:
     """The state of one predictor, if it is what it should be."""
-    own = state.get(name)
+    flat = name == "self" and "signature" in state  # the program is itself a Predict
+    own = state if flat else state.get(name)
     if own is None:
         raise DataError(f"{path} has no state of predictor {name!r}.", hint=_AGAIN)
     signature = own.get("signature") if isinstance(own, dict) else None

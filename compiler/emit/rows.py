@@ -228,7 +228,7 @@ def render_rows(rows: Iterable[Row], renders: Mapping[str, Render], ledger: Ledg
 
 
 def deduplicate(records: Iterable[Record], ledger: Ledger) -> Iterator[Record]:
-    """Drop records whose messages are exactly those of an earlier one. Holds a hash and an id of each record."""
+    """Drop records whose messages are exactly those of an earlier one. Holds a hash and an id of each."""
     seen: dict[bytes, str] = {}
     for record in records:
         try:

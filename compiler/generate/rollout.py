@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
+import threading
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,10 +17,10 @@ from ...errors import BudgetReached, Stop
 from ...records import Failure, Json, Reason, Step, Usage
 from ...signatures.program import prediction_values
 from ..lm.gateway import SyncInLoop
-from ..lm.scope import SETTING, Scope
+from ..lm.scope import SETTING, Recorder, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _LONGEST = 500  # characters of an error message that are kept
 
@@ -58,7 +60,7 @@ async def run_program(
         lm=lm, adapter=adapter, trace=scope.recorder, disable_history=True, track_usage=False, **{SETTING: scope}
     ):
         try:
-            live = await _run(program, inputs, threads)
+            live = await _run(program, _own(inputs), scope.recorder, threads)
             values = prediction_values(live)
         except Stop as error:
             stop = error
@@ -66,29 +68,53 @@ async def run_program(
             failure = Failure(reason, scrub(error.error.message), final=False)
         except SyncInLoop:
             failure = Failure("program", "aforward() calls a predictor synchronously; await its acall() instead")
-        except Exception as error:  # noqa: BLE001 - a failing program costs this rollout only
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            failure = Failure("program", "the program cancelled itself")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a failing program costs this rollout only
             failure = classify(error, scrub)
     steps = scope.recorder.steps(failure.message if failure else None)
     return Ran(values, steps, failure, scope.usage, live if failure is None else None, stop)
 
 
-def classify(error: Exception, scrub: Callable[[str], str] = str) -> Failure:
+def classify(error: BaseException, scrub: Callable[[str], str] = str) -> Failure:
     """Name what went wrong. An error that the program wrapped is known by its cause."""
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in _causes(error):
         if isinstance(seen, AdapterParseError):
             return Failure("parse", scrub(_parse_message(seen)))
         if isinstance(seen, LMError):
             return Failure("lm", scrub(_short(seen)), final=not is_retryable_lm_error(seen))
-        seen = seen.__cause__ or seen.__context__
     return Failure("program", scrub(f"{type(error).__name__}: {_short(error)}{_where(error)}"))
 
 
-async def _run(program: dspy.Module, inputs: Json, threads: Executor) -> Any:
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, each once: ``raise error from error`` makes a ring."""
+    seen: list[BaseException] = []
+    next_one: BaseException | None = error
+    while next_one is not None and not any(next_one is e for e in seen):
+        seen.append(next_one)
+        yield next_one
+        next_one = next_one.__cause__ or next_one.__context__
+
+
+def _own(inputs: Json) -> Json:
+    """Inputs that the program may change without changing the example."""
+    return {k: copy.deepcopy(v) if isinstance(v, (list, dict)) else v for k, v in inputs.items()}
+
+
+async def _run(program: dspy.Module, inputs: Json, recorder: Recorder, threads: Executor) -> Any:
     if hasattr(program, "aforward"):
+        recorder.begin(asyncio.current_task())
         return await program.acall(**inputs)
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(threads, lambda: context.run(program, **inputs))
+
+    def run() -> Any:
+        recorder.begin(threading.get_ident())
+        return program(**inputs)
+
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, run)
 
 
 def _parse_message(error: AdapterParseError) -> str:
@@ -98,7 +124,11 @@ def _parse_message(error: AdapterParseError) -> str:
 
 
 def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:_LONGEST]
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        text = "(no message)"
+    return " ".join(text.split())[:_LONGEST]
 
 
 def _where(error: BaseException) -> str:

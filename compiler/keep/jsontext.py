@@ -44,8 +44,8 @@ def loads(text: str) -> Any:
 
 def clean(text: str) -> str:
     """Make text that every database takes: lone surrogates and NUL become U+FFFD."""
-    if text.isascii():
-        return text.replace("\0", "\ufffd")
+    if text.isascii() and "\0" not in text:
+        return text
     # Halves of a pair that stand side by side are one character; decoding joins them.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
 
@@ -90,7 +90,7 @@ def _key(key: object) -> str:
 
 
 def _unknown(value: object, depth: int) -> Any:
-    """What is no JSON: records keep their fields, orjson knows dates, enums and UUIDs, the rest has ``str``."""
+    """What is no JSON: records keep their fields, orjson knows dates and enums, the rest has ``str``."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name), depth + 1) for field in fields(value)}
     try:

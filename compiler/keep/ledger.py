@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class Ledger:
         self.n_emitted = 0
         self._reasons: Counter[str] = Counter()
         self._entries = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as this
+        weakref.finalize(self, self._entries.close)
 
     def read(self, item: str = "") -> None:
         """Count an item that came in."""

@@ -56,11 +56,11 @@ def pages(
     """
     keys = [traces.c[name] for name in _ORDERS[order]]
     with connect() as connection:
-        last = connection.execute(select(func.max(traces.c.seq))).scalar()
+        last = connection.execute(select(func.coalesce(func.max(traces.c.seq), 0))).scalar_one()
     statement = select(*_columns(light=light)).where(traces.c.seq <= last, *conditions)
     size = PAGE if limit is None else min(PAGE, limit)
     statement = statement.order_by(*keys).limit(size)
-    page, more = statement, last is not None and size > 0
+    page, more = statement, last > 0 and size > 0
     while more:
         with connect() as connection:
             rows = connection.execute(page).mappings().all()

@@ -51,8 +51,16 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else dumps(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Read with orjson."""
-        return None if value is None else loads(value)
+        """Read with orjson.
+
+        Raises:
+            ValueError: Somebody else wrote what is no JSON text.
+        """
+        if value is None:
+            return None
+        if not isinstance(value, str):  # SQLite keeps whatever it is given, whatever the column's type
+            raise ValueError(f"{value!r:.40} is no text")  # noqa: TRY004  # as for other text that is no JSON
+        return loads(value)
 
 
 class Moment(TypeDecorator[datetime]):
@@ -93,16 +101,16 @@ traces = Table(
     Column("id", Words, nullable=False, unique=True),
     Column("task", Words, nullable=False),
     Column("run", Words, nullable=False),
-    Column("example_id", Words, nullable=False),
-    Column("input_id", Words, nullable=False),
+    Column("example_id", Text, nullable=False),
+    Column("input_id", Text, nullable=False),
     Column("candidate", Words, nullable=False),
     Column("program", Words, nullable=False),
     Column("lm", Words, nullable=False),
     Column("adapter", Words, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("origin", Words, nullable=False),
-    Column("outcome", Words, nullable=False),
-    Column("reason", Words),
+    Column("origin", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
     Column("final", Boolean, nullable=False),
     Column("score", Float),
     Column("calls", BigInteger, nullable=False),

@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ...errors import LMSetupError
 from ...records import Json
 from .prices import Price, max_output_tokens, parse_price, price_of
+from .secrets import looks_secret
 from .wire import chat_messages
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import dspy
     from dspy.lm15 import Request, Response
 
@@ -63,12 +67,7 @@ class EmbeddedBackend:
 
     def __init__(self, name: str, settings: Json) -> None:
         self.name = name
-        self.defaults = {k: v for k, v in settings.items() if k in _SAMPLING}
-        if unknown := sorted(set(settings) - set(self.defaults) - {"price"}):
-            raise LMSetupError(
-                f"--lm-arg {unknown[0]}={settings[unknown[0]]!r} means nothing to {name}",
-                hint=f"It takes {', '.join(sorted(_SAMPLING))}.",
-            )
+        self.defaults = sampling_settings(name, settings)
         self.identity: Json = {"name": name}
         self.price: Price | None = Price()
         self.max_output: int | None = None
@@ -115,6 +114,7 @@ class ProviderBackend:
         self.supported_params: frozenset[str] = frozenset()
         self._lm = lm.copy(cache=False, num_retries=0)
         self._timeout = float(settings.get("timeout") or _TIMEOUT)
+        self._ask = _ask(self._lm)
 
     def learn_capabilities(self) -> None:
         """Ask DSPy what the model can do, so that adapters plan as they would without a gateway."""
@@ -127,7 +127,7 @@ class ProviderBackend:
         """Send one request."""
         del salt  # the cache key holds it; the provider samples anew by itself
         async with asyncio.timeout(self._timeout):
-            answer: Response = await self._lm.acall(request)
+            answer: Response = await self._ask(request)
         return answer
 
     async def aclose(self) -> None:
@@ -135,17 +135,36 @@ class ProviderBackend:
         await self._lm.aclose()
 
 
-def make_backend(name: str, settings: Json, public: Json) -> Backend:
+def _ask(lm: dspy.LM) -> Callable[[Request], Awaitable[Response]]:
+    """How to send one request to an LM: an engine of the user's own is called directly, others through DSPy."""
+    from dspy.clients.errors import error_boundary
+
+    if isinstance(lm.engine, str):
+        return cast("Callable[[Request], Awaitable[Response]]", lm.acall)
+    own = lm._async_engine_spec  # noqa: SLF001 - has no public name
+    complete = own.complete if own is not None else partial(asyncio.to_thread, lm.engine.complete)
+
+    async def ask(request: Request) -> Response:
+        with error_boundary(lm.model, unexpected=True):
+            answer: Response = await complete(request)
+        return answer
+
+    return ask
+
+
+def make_backend(name: str | dspy.LM, settings: Json, public: Json) -> Backend:
     """Set up the LM that a user named.
 
     Args:
-        name: ``embedded/analogy``, ``replay/FILE`` or ``PROVIDER/MODEL``.
+        name: ``embedded/analogy``, ``replay/FILE`` or ``PROVIDER/MODEL``; from Python also a ``dspy.LM``.
         settings: ``--lm-arg`` values.
         public: The same without credentials.
 
     Raises:
         LMSetupError: The name or a setting cannot be used.
     """
+    if not isinstance(name, str):
+        return wrap_lm(name, public)
     provider, slash, model = name.partition("/")
     if not slash or not model or not provider:
         raise LMSetupError(
@@ -210,6 +229,21 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def sampling_settings(name: str, settings: Json, *also: str) -> Json:
+    """Settings of an LM that knows sampling parameters only; a price is allowed and ignored.
+
+    Raises:
+        LMSetupError: There is another one.
+    """
+    known = {k: v for k, v in settings.items() if k in _SAMPLING}
+    if unknown := sorted(set(settings) - set(known) - {"price"}):
+        raise LMSetupError(
+            f"--lm-arg {unknown[0]}=... means nothing to {name}",  # the value may be a key
+            hint=f"It takes {', '.join(sorted(_SAMPLING.union(also)))}.",
+        )
+    return known
+
+
 def settings_of(pairs: list[str]) -> Json:
     """Read ``--lm-arg key=value`` pairs; values are JSON where they parse as it, else text.
 
@@ -227,4 +261,6 @@ def settings_of(pairs: list[str]) -> Json:
             settings[key] = orjson.loads(value)
         except orjson.JSONDecodeError:
             settings[key] = value
+        if looks_secret(key) and not isinstance(settings[key], (str, dict, list)):
+            settings[key] = value  # a key of digits only is still text
     return settings

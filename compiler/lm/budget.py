@@ -11,13 +11,15 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from decimal import Decimal
 
 from ...errors import BudgetReached, Stop, UsageError
 
 _UNITS = {"usd": "usd", "$": "usd", "call": "calls", "calls": "calls", "token": "tokens", "tokens": "tokens"}
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
-_PART = re.compile(r"\s*(\$?)\s*(\d+(?:\.\d+)?|\.\d+)\s*([kM](?![a-z]))?\s*([a-zA-Z$]*)\s*")
+_SCALE = {"": 1, "k": 1_000, "M": 1_000_000}
+_NUMBER = r"\d{1,15}(?:\.\d{1,15})?|\.\d{1,15}"
+_PART = re.compile(rf"\s*(\$?)\s*({_NUMBER})\s*([kM])?\s*([a-zA-Z$]*)\s*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Budget:
         return cls(**whole)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        parts = [f"{getattr(self, f.name):g}{f.name}" for f in fields(self) if getattr(self, f.name) is not None]
+        parts = [f"{_plain(getattr(self, f.name))}{f.name}" for f in fields(self) if getattr(self, f.name) is not None]
         return ",".join(parts).replace("seconds", "s") or "none"
 
 
@@ -72,7 +74,7 @@ def _parse_part(part: str) -> tuple[str, float]:
         raise UsageError(f"--budget part {part.strip()!r} is not a number with a unit", hint=hint)
     dollar, number, scale, unit = match.groups()
     unit = unit or ("usd" if dollar else "")
-    value = float(number) * _SCALE[scale or ""]
+    value = float(Decimal(number) * _SCALE[scale or ""])  # exact, so that 2.3k is a whole number
     if value <= 0:
         raise UsageError(f"--budget part {part.strip()!r} is not above zero", hint=hint)
     if unit.lower() in _UNITS:
@@ -83,6 +85,11 @@ def _parse_part(part: str) -> tuple[str, float]:
     if unit in _SECONDS:
         return "seconds", value * _SECONDS[unit]
     raise UsageError(f"--budget part {part.strip()!r} has no known unit", hint=hint)
+
+
+def _plain(number: float) -> str:
+    """Write a number in full, as ``parse`` reads it."""
+    return f"{Decimal(repr(number)):f}".removesuffix(".0")
 
 
 class Meter:
@@ -130,6 +137,8 @@ class Meter:
     def settle(self, worst: Amount, used: Amount) -> None:
         """Replace a reservation by what was used."""
         self._reserved -= worst
+        if not self._reserved.calls:
+            self._reserved = Amount()  # float dust would keep the last call out for ever
         self.spent += used
         self._wake()
 
@@ -143,6 +152,14 @@ class Meter:
         self.stopped = BudgetReached(message, hint=hint)
         self._wake()
         raise Stop(self.stopped)
+
+    def out_of_time(self) -> None:
+        """``stop`` for the time limit.
+
+        Raises:
+            Stop: Always.
+        """
+        self.stop(self._message("seconds"))
 
     @property
     def seconds_left(self) -> float | None:
@@ -163,6 +180,6 @@ class Meter:
 
     def _message(self, name: str) -> str:
         if name == "seconds":
-            return f"the budget of {self.budget.seconds:g} s is used up"
+            return f"the budget of {_plain(self.budget.seconds or 0)} s is used up"
         used, limit = getattr(self.spent, name), getattr(self.budget, name)
-        return f"the budget of {limit:g} {name} has no room for another call ({used:g} spent)"
+        return f"the budget of {_plain(limit)} {name} has no room for another call ({used:.12g} spent)"

@@ -55,6 +55,9 @@ class JSONOnlyDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is untype
             raise NotCacheable(f"cache row of mode {mode}")
         return value
 
+    def remove(self, file_path: str) -> None:
+        """No row of ours has a file: one that names a file is planted, and what it names is not deleted."""
+
 
 class ResponseCache:
     """Responses by request key, shared by threads and processes.
@@ -99,6 +102,7 @@ class ResponseCache:
             StoreError: It could not be written (disk full, say).
         """
         done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # it will be written even if the asker goes away
         self._queue.put((key, value, done))
         await asyncio.wrap_future(done)
 

@@ -13,13 +13,13 @@ import concurrent.futures
 import random
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from dspy.utils import exceptions as dx
 from dspy.utils.exceptions import is_retryable_lm_error
 
 from ...errors import LimbeckError, LMSetupError, LMUnavailable, Stop
-from ...records import Call
+from ...records import Call, Json
 from . import scope as scopes
 from .budget import Amount, Meter
 from .limiter import Limiter
@@ -29,6 +29,7 @@ from .wire import (
     chat_messages,
     completion_text,
     decode_response,
+    encode_request,
     encode_response,
     request_bytes,
     request_key,
@@ -37,13 +38,18 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from dspy.lm15 import Request, Response
 
     from .backends import Backend
     from .cache import ResponseCache
     from .replay import Recording
 
+T = TypeVar("T")
+
 _FATAL = (dx.LMAuthError, dx.LMBillingError, dx.LMConfigurationError, dx.LMUnsupportedModelError)
+_DRAIN = 30.0  # seconds to wait at most for answers that are paid for, when a run is ended by its budget
 _OVERHEAD = 64  # tokens that a provider may add around a prompt (roles, separators)
 
 
@@ -67,7 +73,7 @@ class Retries:
 
     def wait(self, failures: int, retry_after: float | None) -> float:
         """Seconds to wait after so many failures."""
-        drawn = random.uniform(0, min(self.cap, self.base * 2 ** (failures - 1)))  # noqa: S311 - not for secrets
+        drawn = random.uniform(0, min(self.cap, self.base * 2.0 ** min(failures - 1, 60)))  # noqa: S311 - not for secrets
         return drawn + (retry_after or 0.0)
 
 
@@ -91,6 +97,7 @@ class Gateway:
         retries: How failed calls are tried again.
         secrets: What must never be kept.
         recording: Where answers are recorded for replay, if at all.
+        adopted: LMs that programs brought with them, by id, and what answers for them.
     """
 
     cache: ResponseCache
@@ -99,6 +106,7 @@ class Gateway:
     retries: Retries = field(default_factory=Retries)
     secrets: Secrets = field(default_factory=Secrets)
     recording: Recording | None = None
+    adopted: dict[int, tuple[Any, Backend]] = field(default_factory=dict)
     _flights: dict[str, _Flight] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _closed: bool = False
@@ -117,19 +125,20 @@ class Gateway:
             raise asyncio.CancelledError
         scope = scopes.current()
         salt = scopes.salt(scope.attempt if scope else 0)
-        key = request_key(request, salt)
+        sent = encode_request(request)
+        key = request_key(sent, salt)
         try:
             response = self._cached(key) or await self._single_flight(key, backend, request, salt)
         except dx.LMError as error:
             if scope is not None:
-                failed = Call(backend.name, chat_messages(request), None, sampling(request),
+                failed = Call(backend.name, chat_messages(request), None, sampling(sent),
                               error=self.secrets.scrub(_one_line(error)))  # fmt: skip
                 scope.recorder.add_call(failed)
             raise
         if self.recording is not None:
             self.recording.add(request, salt, response)
         if scope is not None:
-            scope.record(_as_call(backend.name, request, response), _usd(backend.price, response))
+            scope.record(_as_call(backend.name, request, sent, response), _usd(backend.price, response))
         return response
 
     def complete_sync(self, backend: Backend, request: Request) -> Response:
@@ -146,16 +155,35 @@ class Gateway:
         except concurrent.futures.CancelledError as error:
             raise asyncio.CancelledError from error  # which programs do not catch as an ``Exception``
 
+    async def complete_anywhere(self, backend: Backend, request: Request) -> Response:
+        """``complete`` for a call from any event loop: a program may run one of its own in its thread."""
+        if asyncio.get_running_loop() is self.loop:
+            return await self.complete(backend, request)
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self.complete(backend, request), self.loop)
+        )
+
     async def aclose(self) -> None:
         """End what is under way and refuse what comes. What was answered is on disk."""
         self._closed = True
+        if self.meter.stopped:
+            await self._drain()
         tasks = [flight.task for flight in self._flights.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _, backend in self.adopted.values():
+            await backend.aclose()
         self.cache.close()
         if self.recording is not None:
             self.recording.close()
+
+    async def _drain(self) -> None:
+        """Wait a while for the answers to what was sent before the budget ended: they are paid for."""
+        left = self.meter.seconds_left
+        sent = [flight.task for flight in self._flights.values() if flight.sent]
+        if sent:
+            await asyncio.wait(sent, timeout=_DRAIN if left is None else min(_DRAIN, left))
 
     def _cached(self, key: str) -> Response | None:
         blob = self.cache.get(key)
@@ -184,10 +212,13 @@ class Gateway:
             flight.waiting -= 1
             if not flight.waiting and not flight.sent:
                 flight.task.cancel()  # nobody wants it any more; what is sent is paid for, so it is kept
+                self._landed(key, flight.task)  # whoever asks from now on must not join it
 
     def _landed(self, key: str, task: asyncio.Task[Response]) -> None:
-        del self._flights[key]
-        if not task.cancelled():
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+        if task.done() and not task.cancelled():
             task.exception()  # mark it as seen: whoever waited may have gone away
 
     async def _fetch(
@@ -205,42 +236,60 @@ class Gateway:
         worst = self._worst_case(backend, request)
         failures = 0
         while True:
-            retry_after: float | None = None
-            async with self.limiter.slot() as epoch:
+            epoch = await self._in_time(self.limiter.enter())
+            try:
                 await self.meter.reserve(worst)
                 flight.sent = True
-                try:
-                    response = await self._send(backend, request, salt, worst)
-                except Exception as error:  # noqa: BLE001 - classified in one place
-                    failures += 1
-                    retry_after = getattr(error, "retry_after", None)
-                    if _pushes_back(error):
-                        self.limiter.pushed_back(epoch, retry_after)
-                    if not self._may_retry(backend, error, failures):
-                        self._give_up(backend, error)
-                else:
-                    self._reached.add(backend.name)
-                    self.limiter.answered()
-                    return response
+                response = await self._send(backend, request, salt, worst)
+            except Exception as error:  # noqa: BLE001 - classified in one place
+                failures += 1
+                flight.sent = False
+                if isinstance(error, dx.LMProviderError) and error.status is not None:
+                    self._reached.add(backend.name)  # it answers, if only to refuse
+                retry_after = getattr(error, "retry_after", None)
+                if _pushes_back(error):
+                    self.limiter.pushed_back(epoch, retry_after)
+                if not self._may_retry(backend, error, failures):
+                    self._give_up(backend, error)
+            else:
+                self._reached.add(backend.name)
+                self.limiter.answered()
+                return response
+            finally:
+                self.limiter.leave()
+            if not flight.waiting:
+                raise asyncio.CancelledError  # whoever asked went away while it was sent: not sent again
             await self._sleep(self.retries.wait(failures, retry_after))
 
     async def _send(self, backend: Backend, request: Request, salt: tuple[Any, ...], worst: Amount) -> Response:
         """One attempt, settled against the budget whatever becomes of it."""
         used = worst  # no answer came: it may have been billed in full
         try:
-            async with asyncio.timeout(self.meter.seconds_left) as deadline:
-                response = await backend.complete(request, salt)
+            response = await self._in_time(backend.complete(request, salt))
             used = self._used(backend, response, worst)
             return response
-        except TimeoutError as error:
-            if deadline.expired():
-                self.meter.stop(f"the budget of {self.meter.budget.seconds:g} s is used up")
-            raise dx.LMTimeoutError(f"no answer in time: {error}", model=backend.name) from error
+        except dx.LMTimeoutError:
+            raise
         except dx.LMProviderError:
             used = Amount(calls=1)  # the provider refused: nothing to bill but the call
             raise
+        except TimeoutError as error:
+            raise dx.LMTimeoutError("no answer in time", model=backend.name) from error
         finally:
             self.meter.settle(worst, used)
+
+    async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
+        """Wait for an answer or a slot, but not beyond the time budget."""
+        left = self.meter.seconds_left
+        if left is None:
+            return await call
+        try:
+            async with asyncio.timeout(left) as deadline:
+                return await call
+        except TimeoutError:
+            if deadline.expired():
+                self.meter.out_of_time()
+            raise
 
     async def _sleep(self, seconds: float) -> None:
         left = self.meter.seconds_left
@@ -328,9 +377,9 @@ def _usd(price: Price | None, response: Response) -> float | None:
     return None if price is None or read is None or written is None else price.usd(read, written)
 
 
-def _as_call(name: str, request: Request, response: Response) -> Call:
+def _as_call(name: str, request: Request, sent: Json, response: Response) -> Call:
     read, written = _tokens(response)
-    return Call(name, chat_messages(request), completion_text(response), sampling(request), tool_calls(response),
+    return Call(name, chat_messages(request), completion_text(response), sampling(sent), tool_calls(response),
                 read, written)  # fmt: skip
 
 

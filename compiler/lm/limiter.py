@@ -8,12 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 
 class Limiter:
     """Slots for concurrent calls. Used from one event loop only.
@@ -30,16 +24,20 @@ class Limiter:
         self._epoch = 0
         self._closed_until = 0.0
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[int]:
-        """Wait for a slot and hold it. Yields the epoch to pass to ``pushed_back``."""
+    async def enter(self) -> int:
+        """Wait for a slot and take it; returns the epoch to pass to ``pushed_back``. Give it back with ``leave``."""
         await self._acquire()
         try:
             await self._door()
-            yield self._epoch
-        finally:
-            self.active -= 1
-            self._wake()
+        except asyncio.CancelledError:
+            self.leave()
+            raise
+        return self._epoch
+
+    def leave(self) -> None:
+        """Give a slot back."""
+        self.active -= 1
+        self._wake()
 
     def answered(self) -> None:
         """A call succeeded: grow by one slot a round."""

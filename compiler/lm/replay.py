@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
 
+_START = b'{"key":'
+"""How every row begins."""
+
+
 class Recording:
     """Appends each distinct request and its answer to a file.
 
@@ -33,21 +37,26 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._seen = {(row["key"], row["model"]) for row, _ in _rows(path)} if path.exists() else set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab")
+            rows, end = _rows(path) if path.exists() else ([], 0)
+            self._file = path.open("a+b")
+            self._file.truncate(end)  # a row cut short when it was written would spoil the next one
+            if end and (self._file.seek(end - 1), self._file.read())[1] != b"\n":
+                self._file.write(b"\n")
         except OSError as error:
             raise LMSetupError(f"--record {path}: {error.strerror}", hint="Give a file that can be written.") from error
+        self._seen = {(row["key"], row["model"]) for row, _ in rows}
 
     def add(self, request: Request, salt: tuple[Any, ...], response: Response) -> None:
         """Write an answer down, once."""
-        key = (model_free_key(request, salt), request.model)
+        sent = encode_request(request)
+        key = (model_free_key(sent, salt), request.model)
         with self._lock:
             if key in self._seen:
                 return
             self._seen.add(key)
-            row = {"key": key[0], "model": key[1], "request": encode_request(request),
+            row = {"key": key[0], "model": key[1], "request": sent,
                    "response": orjson.Fragment(encode_response(response))}  # fmt: skip
             self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             self._file.flush()
@@ -61,10 +70,12 @@ class ReplayBackend:
     """``replay/FILE``: answers from a recording. Holds an offset a row in memory, not the answers."""
 
     def __init__(self, name: str, file: str, settings: Json) -> None:
+        from .backends import sampling_settings
+
         settings = dict(settings)
         model = settings.pop("model", None)
         self.name = name
-        self.defaults: Json = settings
+        self.defaults: Json = sampling_settings(name, settings, "model")
         self.price: Price | None = Price()
         self.max_output: int | None = None
         self.remote = False
@@ -73,7 +84,7 @@ class ReplayBackend:
             raise LMSetupError(f"recording {file} does not exist", hint="Make it with --record FILE and a real LM.")
         self._offsets: dict[str, int] = {}
         models: dict[str, None] = {}
-        for row, offset in _rows(self._path):
+        for row, offset in _rows(self._path)[0]:
             models[row["model"]] = None
             if model in (None, row["model"]):
                 self._offsets.setdefault(row["key"], offset)
@@ -93,7 +104,7 @@ class ReplayBackend:
         Raises:
             Stop: The request was not recorded.
         """
-        offset = self._offsets.get(model_free_key(request, salt))
+        offset = self._offsets.get(model_free_key(encode_request(request), salt))
         if offset is None:
             last = str(chat_messages(request)[-1]["content"]).strip().replace("\n", " ")
             raise Stop(LMSetupError(
@@ -103,14 +114,25 @@ class ReplayBackend:
         with self._path.open("rb") as file:
             file.seek(offset)
             row = orjson.loads(file.readline())
-        return decode_response(orjson.dumps({**row["response"], "model": request.model}))
+        try:
+            return decode_response(orjson.dumps({**row["response"], "model": request.model}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise Stop(LMSetupError(
+                f"{self._path} holds an answer that cannot be read: {error!r}", hint="Record it again."
+            )) from error  # fmt: skip
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
 
-def _rows(path: Path) -> list[tuple[Json, int]]:
-    """Key and model of each row, with its offset in bytes. A row cut short at the end of the file is left out."""
+def _rows(path: Path) -> tuple[list[tuple[Json, int]], int]:
+    """Key and model of each row, with its offset in bytes, and where the last row ends.
+
+    A row cut short at the end of the file is left out.
+
+    Raises:
+        LMSetupError: It is no recording.
+    """
     rows: list[tuple[Json, int]] = []
     offset = 0
     with path.open("rb") as file:
@@ -119,7 +141,8 @@ def _rows(path: Path) -> list[tuple[Json, int]]:
                 row = orjson.loads(line)
                 rows.append(({"key": str(row["key"]), "model": str(row["model"])}, offset))
             except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                if line.endswith(b"\n"):
+                if line.endswith(b"\n") or not _START.startswith(line[: len(_START)]):
                     raise LMSetupError(f"{path}:{number} is no recorded answer", hint="Record it again.") from error
+                break
             offset += len(line)
-    return rows
+    return rows, offset

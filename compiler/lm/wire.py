@@ -19,22 +19,22 @@ _FORMAT = 1
 """Bump when the meaning of a cached response changes; old entries are then misses."""
 
 
-def request_key(request: Request, salt: tuple[int | str | None, ...] = ()) -> str:
-    """Name a request by its whole content: messages, model, parameters, tools, and the salt.
-
-    The salt tells apart requests that are meant to be sampled anew (attempt, DSPy's rollout_id, n-th completion).
-    """
-    return fingerprint("lm", _FORMAT, request_to_dict(request), salt)
-
-
-def model_free_key(request: Request, salt: tuple[int | str | None, ...] = ()) -> str:
-    """Name a request without its model, for replay under another name."""
-    return fingerprint("replay", _FORMAT, {**request_to_dict(request), "model": ""}, salt)
-
-
 def encode_request(request: Request) -> Json:
     """Request as a JSON object."""
     return request_to_dict(request)
+
+
+def request_key(sent: Json, salt: tuple[int | str | None, ...] = ()) -> str:
+    """Name an encoded request by its whole content: messages, model, parameters, tools, and the salt.
+
+    The salt tells apart requests that are meant to be sampled anew (attempt, DSPy's rollout_id, n-th completion).
+    """
+    return fingerprint("lm", _FORMAT, sent, salt)
+
+
+def model_free_key(sent: Json, salt: tuple[int | str | None, ...] = ()) -> str:
+    """Name an encoded request without its model, for replay under another name."""
+    return fingerprint("replay", _FORMAT, {**sent, "model": ""}, salt)
 
 
 def decode_request(data: Json) -> Request:
@@ -49,7 +49,10 @@ def encode_response(response: Response) -> bytes:
 
 def decode_response(blob: bytes) -> Response:
     """Inverse of ``encode_response``. Raises ValueError, TypeError or KeyError on anything else."""
-    return response_from_dict(orjson.loads(blob))
+    try:
+        return response_from_dict(orjson.loads(blob))
+    except AttributeError as error:  # a list, say, where an object should be
+        raise TypeError(str(error)) from error
 
 
 def chat_messages(request: Request) -> list[Json]:
@@ -61,9 +64,8 @@ def chat_messages(request: Request) -> list[Json]:
     return [{"role": "system", "content": system}, *messages]
 
 
-def sampling(request: Request) -> Json:
-    """Parameters and tools that were sent besides the messages."""
-    sent = request_to_dict(request)
+def sampling(sent: Json) -> Json:
+    """Parameters and tools of an encoded request, besides its messages."""
     config: Json = dict(sent.get("config", {}))
     if "tools" in sent:
         config["tools"] = sent["tools"]

@@ -17,7 +17,8 @@ from ..lm.gateway import SyncInLoop
 if TYPE_CHECKING:
     from ...signatures.task import Task
 
-_QUICK = 0.005  # seconds that a metric may hold up the event loop before it is moved to a thread
+_QUICK = 0.005  # seconds that a metric may hold up the event loop on average
+_PATIENCE = 0.05  # seconds of holding it up, in all, before that is looked at: one hiccup is no slow metric
 
 
 class CheckVerifier:
@@ -44,6 +45,7 @@ class MetricVerifier:
         self._program = task.program
         self.fingerprints: Sequence[str] = [self._judge.fingerprint]
         self._threaded = False
+        self._calls, self._seconds = 0, 0.0
 
     async def verify(self, trace: Trace, example: Example) -> list[Verdict]:
         """Ask the metric."""
@@ -57,10 +59,15 @@ class MetricVerifier:
             except SyncInLoop:
                 self._threaded = True
             else:
-                self._threaded = time.perf_counter() - began > _QUICK
+                self._time(time.perf_counter() - began)
                 return [verdict]
         context = contextvars.copy_context()
         return [await asyncio.to_thread(context.run, self._judge, *arguments)]
+
+    def _time(self, seconds: float) -> None:
+        self._calls += 1
+        self._seconds += seconds
+        self._threaded = self._seconds > _PATIENCE and self._seconds / self._calls > _QUICK
 
 
 def verifiers_of(task: Task) -> list[CheckVerifier | MetricVerifier]:

@@ -17,17 +17,34 @@ from limbeck.errors import OutputError, UsageError
 from limbeck.records import Candidate, Failure
 
 HALVES = {"train": 0.5, "val": 0.5}
-GOLDEN = (
-    '{"messages":[{"role":"system","content":"Your input fields are:\\n1. `ticket` (str):\\nYour output fields are:'
-    "\\n1. `team` (Literal['billing', 'tech']): who answers\\nAll interactions will be structured in the following way, "
-    "with the appropriate values filled in.\\n\\n[[ ## ticket ## ]]\\n{ticket}\\n\\n[[ ## team ## ]]\\n{team}        "
-    "# note: the value you produce must exactly match (no extra characters) one of: billing; tech\\n\\n[[ ## completed "
-    '## ]]\\nIn adhering to this structure, your objective is: \\n        Route the ticket to a team."},'
-    '{"role":"user","content":"[[ ## ticket ## ]]\\nMy invoice is wrong\\n\\nRespond with the corresponding output '
-    "fields, starting with the field `[[ ## team ## ]]` (must be formatted as a valid Python Literal['billing', 'tech']), "
-    'and then ending with the marker for `[[ ## completed ## ]]`."},'
-    '{"role":"assistant","content":"[[ ## team ## ]]\\nbilling\\n\\n[[ ## completed ## ]]\\n"}]}\n'
-)
+SYSTEM = """\
+Your input fields are:
+1. `ticket` (str):
+Your output fields are:
+1. `team` (Literal['billing', 'tech']): who answers
+All interactions will be structured in the following way, with the appropriate values filled in.
+
+[[ ## ticket ## ]]
+{ticket}
+
+[[ ## team ## ]]
+{team}        # note: the value you produce must exactly match (no extra characters) one of: billing; tech
+
+[[ ## completed ## ]]
+In adhering to this structure, your objective is:\x20
+        Route the ticket to a team."""
+USER = """\
+[[ ## ticket ## ]]
+My invoice is wrong
+
+Respond with the corresponding output fields, starting with the field `[[ ## team ## ]]` (must be formatted \
+as a valid Python Literal['billing', 'tech']), and then ending with the marker for `[[ ## completed ## ]]`."""
+ANSWER = """\
+[[ ## team ## ]]
+billing
+
+[[ ## completed ## ]]
+"""
 
 
 def openai_accepts(row):
@@ -52,7 +69,10 @@ def test_a_small_dataset_is_exactly_this(tmp_path, program, trace):
     """The golden example: one row, byte for byte, in both formats."""
     for name in ("openai", "trl-sft"):
         export([trace()], out=tmp_path / name, program=program, format=name)
-        assert (tmp_path / name / "train.jsonl").read_text() == GOLDEN
+        text = (tmp_path / name / "train.jsonl").read_text()
+        chat = {"system": SYSTEM, "user": USER, "assistant": ANSWER}
+        messages = [{"role": role, "content": content} for role, content in chat.items()]
+        assert text == json.dumps({"messages": messages}, separators=(",", ":")) + "\n"
 
 
 def test_a_dataset_has_rows_provenance_ledger_manifest_and_card(tmp_path, program, trace):
@@ -253,7 +273,7 @@ def test_any_dataset_reads_back_whole_and_adds_up(program, trace, read_lines, dr
         assert any(text in content for content in contents)
 
 
-def test_stages_can_be_used_alone(program, trace):
+def test_stages_can_be_used_alone(trace):
     """A stage takes an iterator and gives one."""
     from limbeck.compiler.emit.formats.base import get_format
     from limbeck.compiler.emit.rows import Record

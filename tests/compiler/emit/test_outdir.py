@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from limbeck.compiler.emit.outdir import LineFile, check_out, new_directory
+from limbeck.compiler.emit.outdir import LineFile, check_out, new_directory, new_file
 from limbeck.errors import OutputError
 
 FULL = Path("/dev/full")
@@ -36,9 +36,14 @@ def test_an_empty_directory_is_taken(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_nothing_is_left_of_an_interrupted_write(error, tmp_path):
     """Whatever ends the work takes the half-written files along."""
-    with pytest.raises(error), new_directory(tmp_path / "out") as work:
-        (work / "a.txt").write_text("a")
-        raise error
+
+    def interrupted():
+        with new_directory(tmp_path / "out") as work:
+            (work / "a.txt").write_text("a")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,6 +76,24 @@ def test_a_directory_that_was_filled_meanwhile_is_kept(tmp_path):
     with pytest.raises(OutputError, match="is not empty"), new_directory(tmp_path / "out"):
         fill(tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_single_file_appears_whole_or_not_at_all(tmp_path):
+    """Its parents are made; what was interrupted leaves nothing, and what exists is kept."""
+
+    def interrupted():
+        with new_file(tmp_path / "deep" / "out.jsonl") as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list((tmp_path / "deep").iterdir()) == []
+    with new_file(tmp_path / "deep" / "out.jsonl") as file:
+        file.write(b"whole")
+    assert [path.read_bytes() for path in (tmp_path / "deep").iterdir()] == [b"whole"]
+    with pytest.raises(OutputError, match=r"out\.jsonl exists"), new_file(tmp_path / "deep" / "out.jsonl"):
+        pass
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full, which only Linux has")

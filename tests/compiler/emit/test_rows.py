@@ -84,7 +84,7 @@ def test_all_predictors_are_emitted_unless_one_is_named(two_steps, trace):
 
 
 def test_steps_that_cannot_be_learned_from_are_in_the_ledger(two_steps, trace):
-    """A failed call inside a passed trace, a predictor without a name and one that is gone cost their rows only."""
+    """A failed call, a predictor without a name and one that is gone cost their own rows only."""
     steps = [
         answer(),
         replace(answer("b"), outputs=None, error="parse"),

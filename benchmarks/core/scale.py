@@ -1,0 +1,96 @@
+"""Large runs: resuming, evaluating, importing."""
+
+from harness import Values, bench
+
+
+@bench("resume of a finished run with 10,000 rollouts", seconds="<= 5", lm_calls="<= 0")
+def resume(quick: bool) -> Values:
+    import asyncio
+    import tempfile
+    import time
+
+    import ours
+    from peers import AsyncEngine, Engine
+
+    import dspy
+
+    n = 500 if quick else 10_000
+    engine = AsyncEngine()
+
+    async def run(folder: str) -> float:
+        lm = dspy.LM("bench/engine", engine=Engine(), async_engine=engine, cache=False)
+        start = time.perf_counter()
+        async with ours.session(lm, folder) as opened:
+            await opened.bench.evaluate(opened.bench.base, ours.rows(n))
+        return time.perf_counter() - start
+
+    with tempfile.TemporaryDirectory() as folder:
+        first = asyncio.run(run(folder))
+        engine.calls = 0
+        return {"seconds": asyncio.run(run(folder)), "lm_calls": engine.calls, "first_run_seconds": first}
+
+
+@bench("evaluation, CPU a row: 50,000 rows against 1,000", ratio="<= 1.1", growth_mib="< 64")
+def scale(quick: bool) -> Values:
+    import asyncio
+    import tempfile
+    import time
+
+    import ours
+    from peers import engine_lm
+
+    few, many = (200, 2_000) if quick else (1_000, 50_000)
+
+    async def run() -> Values:
+        with tempfile.TemporaryDirectory() as folder:
+            async with ours.session(engine_lm(), folder) as opened:
+
+                async def cost(n: int, first: int) -> float:
+                    start = time.process_time()
+                    await opened.bench.evaluate(opened.bench.base, ours.rows(n, first))
+                    opened.store.flush()
+                    return (time.process_time() - start) / n * 1e6
+
+                await cost(few, 10**9)
+                small = min([await cost(few, 10**8 + i * few) for i in range(5)])
+                before = ours.peak_mib()
+                large = await cost(many, 0)
+                return {"ratio": large / small, "us_a_row_few": small, "us_a_row_many": large,
+                        "growth_mib": ours.peak_mib() - before, "peak_mib": ours.peak_mib()}  # fmt: skip
+
+    return asyncio.run(run())
+
+
+@bench("import of 100,000 recorded rows, verified and exported", rows_per_s=">= 5000", peak_mib="< 500")
+def ingest(quick: bool) -> Values:
+    import json
+    import tempfile
+    import time
+    from pathlib import Path
+
+    import limbeck
+    import ours
+
+    n = 5_000 if quick else 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log.jsonl"
+        with log.open("w") as file:
+            for i in range(n):
+                said = f"Adding 2 and 2 for the {i}th time gives 4." if i % 3 else "I am not sure, maybe 5."
+                file.write(json.dumps({"q": f"What is 2 + 2, asked {i}?", "gold": "4", "model": "m",
+                                       "said": said, "a": "4" if i % 3 else "5"}) + "\n")  # fmt: skip
+        store = Path(folder) / "store.db"
+
+        def row(raw: dict[str, str]) -> dict[str, object]:
+            return {"inputs": {"question": raw["q"]}, "labels": {"answer": raw["gold"]}, "lm": raw["model"],
+                    "outputs": {"answer": raw["a"]}, "completion": raw["said"]}  # fmt: skip
+
+        start = time.perf_counter()
+        imported = limbeck.ingest(ours.task(), log, row=row, store=store)
+        middle = time.perf_counter()
+        dataset = limbeck.export(ours.task(), Path(folder) / "dataset", store=store)
+        end = time.perf_counter()
+    if imported.read != n or dataset.read != n or dataset.emitted != imported.outcomes["passed"]:
+        raise RuntimeError(f"counts do not add up: {imported}, {dataset}")
+    return {"rows_per_s": n / (end - start), "import_rows_per_s": n / (middle - start),
+            "export_rows_per_s": n / (end - middle), "peak_mib": ours.peak_mib()}  # fmt: skip

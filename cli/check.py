@@ -1,0 +1,68 @@
+"""``limbeck check``: look before you pay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import options
+from .shell import Shell, define
+from .words import money, plural, thousands
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..compiler.check import Checked
+
+_LABELS_SHOWN = 12
+
+
+@define(
+    "check", options.target, options.metric, *options.splits, *options.lm, *options.optimizer, options.seed
+)
+def command(shell: Shell, target: str, **given: Any) -> None:
+    """Check data and metric, and forecast calls and cost. Calls no LM."""
+    check(shell, target, given)
+
+
+def check(shell: Shell, target: str, given: dict[str, Any]) -> None:
+    """Check a task and show what was found; also what ``compile --dry-run`` does."""
+    from .. import api
+
+    data = {name: given[name] for name in ("train", "val", "test", "data")}
+    made = options.settings(given)
+    checked = shell.finish(
+        api.acheck(target, metric=given["metric"], optimizer=given["optimizer"], **data, **made)
+    )
+    shell.result(
+        checked.as_json(), lambda console: show(console, target, checked, given["lm"] or api.DEFAULT_LM)
+    )
+
+
+def show(console: Console, target: str, checked: Checked, lm: str) -> None:
+    """Print what a check found."""
+    from . import show as look
+
+    forecast = checked.forecast
+    calls = f"at most {thousands(forecast.calls)} {plural(forecast.calls, 'call')} of {lm}"
+    price = "price not known" if forecast.usd is None else f"about {money(forecast.usd)}"
+    look.line(console, f"{target} can be compiled", "bold")
+    look.line(console)
+    rows = [
+        ("predictors", ", ".join(checked.predictors)),
+        ("inputs", ", ".join(checked.inputs)),
+        ("labels", ", ".join(checked.labels) or "none"),
+        ("rows", look.counts_first(checked.sizes)),
+        *((f"by {name}", _spread(numbers)) for name, numbers in checked.label_counts.items()),
+        ("metric", f"on the labels themselves: {look.counts(checked.gold)}"),
+        ("forecast", f"{calls}, about {thousands(forecast.input_tokens)} prompt tokens, {price}"),
+    ]
+    look.facts(console, rows)
+    if checked.gold_problem:
+        look.line(console)
+        look.line(console, f"  The metric does not pass every label: {checked.gold_problem}", "yellow")
+
+
+def _spread(numbers: dict[str, int]) -> str:
+    first = [f"{name} {n:,}" for name, n in list(numbers.items())[:_LABELS_SHOWN]]
+    more = len(numbers) - len(first)
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,111 @@
+"""``limbeck compile``: run, keep what passes, choose, prove, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .shell import Shell, define
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from ..compiler.compile import Compiled
+
+_SUMMARY = "summary"  # the ledger's entry that is no reason
+
+
+@define(
+    "compile",
+    options.target,
+    click.option("--out", metavar="DIR", required=True, help="Directory to write; empty or not there yet."),
+    options.metric,
+    *options.splits,
+    *options.lm,
+    *options.teacher,
+    *options.optimizer,
+    options.adapter,
+    *options.calls,
+    options.seed,
+    options.store,
+    click.option("--require-gain", is_flag=True, help="Exit with 1 where the gain is not proven."),
+    click.option("--dry-run", is_flag=True, help="Check and forecast only; see limbeck check."),
+)
+def command(
+    shell: Shell, target: str, out: str, require_gain: bool, dry_run: bool, **given: Any
+) -> int | None:
+    """Choose the demos of a prompt, and prove the gain on test rows."""
+    from .. import api
+    from ..compiler.emit.outdir import check_out
+
+    if dry_run:
+        from .check import check
+
+        check_out(Path(out))
+        check(shell, target, given)
+        return None
+    data = {name: given[name] for name in ("train", "val", "test", "data")}
+    made = options.settings(given)
+    named = {"metric": given["metric"], "optimizer": given["optimizer"]}
+    compiled = shell.finish(api.acompile(target, out, progress=shell.progress, **named, **data, **made))
+    with api.open_store(given["store"]) as kept:
+        left_out = {k: n for k, n in kept.ledger_counts(compiled.run).items() if k != _SUMMARY}
+    value = {**compiled.as_json(), "not_kept": left_out}
+    shell.result(value, lambda console: show(console, target, compiled, left_out, given))
+    return 1 if require_gain and not compiled.gate.proven else None
+
+
+def show(
+    console: Console, target: str, compiled: Compiled, left_out: Mapping[str, int], given: Mapping[str, Any]
+) -> None:
+    """Print what a compile came to."""
+    from . import show as look
+
+    value = compiled.as_json()
+    look.line(console, f"{target} compiled with {given['optimizer']}", "bold")
+    look.line(console)
+    look.facts(console, [
+        ("rows", look.counts_first(compiled.sizes)),
+        *((f"demos of {name}", look.demos(rows)) for name, rows in compiled.candidate.demos.items()),
+        ("rollouts", look.outcomes(compiled.outcomes)),
+        *([("not kept", look.counts(left_out))] if left_out else []),
+    ])  # fmt: skip
+    look.line(console)
+    look.gate_table(console, value["gate"])
+    look.line(console)
+    look.facts(console, [("spent", look.spent(compiled.spent)), ("artifact", _contents(compiled.path))])
+    look.commands(console, _next(target, compiled, given))
+
+
+def _contents(path: Path) -> str:
+    return f"{path}: program.json for DSPy, prompt.md, report.html, limbeck.json"
+
+
+def _next(target: str, compiled: Compiled, given: Mapping[str, Any]) -> list[list[str]]:
+    """Commands that go on from here, with what they need of this one's options."""
+    from ..compiler.lm.secrets import looks_secret
+
+    path = compiled.path
+    metric = ["--metric", given["metric"]] if given["metric"] else []
+    lm = ["--lm", given["lm"]] if given["lm"] else []
+    for pair in given["lm_arg"]:
+        name, _, value = pair.partition("=")
+        if not looks_secret(name) and not looks_secret(value):
+            lm += ["--lm-arg", pair]
+    store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []
+    failed = (
+        [["traces", "--run", compiled.run, "--outcome", "failed", *store]]
+        if compiled.outcomes.get("failed")
+        else []
+    )
+    return [
+        *failed,
+        ["eval", str(path), "--data", "FILE", *metric, *lm, *store],
+        ["run", str(path), "--data", "FILE", *lm, *store],
+        ["export", target, "--out", "dataset", *metric, *store],
+    ]

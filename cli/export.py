@@ -1,0 +1,108 @@
+"""``limbeck export``: kept traces become fine-tuning data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UsageError
+from . import options
+from .shell import Shell, define
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..compiler.emit.dataset import DatasetResult
+    from ..records import Json
+
+_SPLIT = "For example --split train=0.9,val=0.1."
+
+
+@define(
+    "export",
+    options.target,
+    click.option("--out", metavar="DIR", required=True, help="Directory to write; empty or not there yet."),
+    click.option(
+        "--format", "format_", metavar="NAME", default="openai", show_default=True, help="Kind of rows."
+    ),
+    click.option(
+        "--prompt",
+        metavar="KIND",
+        default="bare",
+        show_default=True,
+        help="bare (the signature alone), compiled (an artifact's prompt) or sent (as the teacher saw it).",
+    ),
+    click.option(
+        "--split", metavar="SHARES", help="Such as train=0.9,val=0.1; rows of one input stay together."
+    ),
+    click.option("--predictor", metavar="NAME", help="Only this predictor.  [default: all]"),
+    click.option("--lm", metavar="NAME", help="Only traces of this LM.  [default: all]"),
+    options.metric,
+    options.own_adapter,
+    options.seed,
+    options.store,
+)
+def command(shell: Shell, target: str, out: str, format_: str, split: str | None, **given: Any) -> None:
+    """Write the traces that passed as fine-tuning data.
+
+    Rows with an input of the task's test data are left out.
+    """
+    from .. import api
+
+    shares = _shares(split) if split else None
+    dataset = shell.finish(api.aexport(target, out, format=format_, split=shares, **given))
+    shell.result(as_json(dataset), lambda console: show(console, target, dataset))
+
+
+def as_json(dataset: DatasetResult) -> Json:
+    """One JSON object with everything."""
+    return {
+        "dataset": str(dataset.path),
+        "format": dataset.format,
+        "prompt": dataset.prompt,
+        "rows": dict(dataset.rows),
+        "read": dataset.read,
+        "emitted": dataset.emitted,
+        "dropped": dict(dataset.dropped),
+        "warnings": list(dataset.warnings),
+    }
+
+
+def show(console: Console, target: str, dataset: DatasetResult) -> None:
+    """Print what was written."""
+    from . import show as look
+
+    look.line(console, f"{dataset.emitted:,} rows of {target} written to {dataset.path}", "bold")
+    look.line(console)
+    look.facts(console, [
+        ("rows", look.counts_first(dataset.rows)),
+        ("format", f"{dataset.format}, {dataset.prompt} prompts"),
+        ("read", f"{dataset.read:,} = {dataset.emitted:,} written + {dataset.read - dataset.emitted:,} not"),
+        *((("not written" if not n else ""), text) for n, text in enumerate(_dropped(dataset))),
+    ])  # fmt: skip
+    for warning in dataset.warnings:
+        look.line(console, f"  {warning}", "yellow")
+
+
+def _dropped(dataset: DatasetResult) -> list[str]:
+    return [f"{n:,} {reason}" for reason, n in dataset.dropped.items()]
+
+
+def _shares(text: str) -> dict[str, float]:
+    """Read ``train=0.9,val=0.1``.
+
+    Raises:
+        UsageError: It is not of that form.
+    """
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.strip().partition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            raise UsageError(f"--split part {part.strip()!r} is not NAME=SHARE", hint=_SPLIT) from None
+        if not name or name in shares:
+            raise UsageError(f"--split {text!r} names no split, or one twice", hint=_SPLIT)
+        shares[name] = value
+    return shares

@@ -1,0 +1,138 @@
+"""Options that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+
+Pairs = tuple[str, ...]
+
+DEFAULT_STORE = ".limbeck/store.db"
+
+target = click.argument("target")
+metric = click.option("--metric", metavar="MODULE.PY:NAME", help="Metric of a program that is no Task.")
+store = click.option(
+    "--store",
+    metavar="PATH|URL",
+    help="Where traces are kept.",
+    default=DEFAULT_STORE,
+    show_default=True,
+)
+seed = click.option(
+    "--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of every random choice."
+)
+_ADAPTER = "How prompts are written: chat, json or xml."
+adapter = click.option("--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat]")
+own_adapter = click.option(
+    "--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat, or as TARGET was compiled]"
+)
+splits = (
+    click.option("--train", metavar="FILE", help="Examples to learn from."),
+    click.option("--val", metavar="FILE", help="Examples to choose by."),
+    click.option("--test", metavar="FILE", help="Examples to prove the gain on."),
+    click.option("--data", metavar="FILE", help="Examples to draw from what is not given."),
+)
+
+lm = (
+    click.option(
+        "--lm",
+        metavar="NAME",
+        help="LM to run with: PROVIDER/MODEL, embedded/analogy or replay/FILE.  [default: embedded/analogy]",
+    ),
+    click.option("--lm-arg", metavar="KEY=VALUE", multiple=True, help="Setting of the LM; may be repeated."),
+)
+teacher = (
+    click.option("--teacher", metavar="NAME", help="LM that makes the demos.  [default: the same LM]"),
+    click.option(
+        "--teacher-arg", metavar="KEY=VALUE", multiple=True, help="Setting of the teacher; may be repeated."
+    ),
+)
+optimizer = (
+    click.option(
+        "--optimizer", metavar="NAME", default="bootstrap", show_default=True, help="How demos are chosen."
+    ),
+    click.option(
+        "--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the optimizer; may be repeated."
+    ),
+)
+calls = (
+    click.option("--budget", metavar="LIMITS", help="Hard limits, such as 5usd,2000calls,1Mtokens,1h."),
+    click.option(
+        "--concurrency",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=16,
+        show_default=True,
+        help="Calls in flight at most.",
+    ),
+    click.option(
+        "--retries",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=7,
+        show_default=True,
+        help="How often a failed call is tried again.",
+    ),
+    click.option("--record", metavar="FILE", help="Record the LM's answers, for --lm replay/FILE."),
+)
+
+
+def settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the API's settings of options as they were parsed; what was not given is left out.
+
+    Raises:
+        LMSetupError: A ``--lm-arg`` is not key=value.
+        UsageError: A ``--set`` or ``--teacher-arg`` is not key=value.
+    """
+    from ..compiler.lm.gateway import Retries
+
+    plain = ("lm", "teacher", "adapter", "store", "budget", "concurrency", "seed")
+    made: dict[str, Any] = {name: given[name] for name in plain if given.get(name) is not None}
+    if given.get("lm_arg"):
+        made["lm_args"] = pairs(given["lm_arg"], "--lm-arg", "temperature=0.7")
+    if given.get("teacher_arg"):
+        made["teacher_args"] = pairs(given["teacher_arg"], "--teacher-arg", "temperature=0.7")
+    if given.get("set_"):
+        made["set"] = pairs(given["set_"], "--set", "max_bootstrapped_demos=8")
+    if given.get("record"):
+        made["record"] = Path(given["record"])
+    if given.get("retries") is not None:
+        made["retries"] = Retries(attempts=given["retries"] + 1)
+    return made
+
+
+def pairs(texts: Pairs, flag: str, example: str) -> dict[str, Any]:
+    """Read ``key=value``; a value is JSON where it parses as it, else text.
+
+    Raises:
+        UsageError: One has no ``=`` or no key, or a key comes twice.
+    """
+    import orjson
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, value = pair(text, flag, example)
+        if key in found:
+            raise UsageError(f"{flag} gives {key} twice", hint="Give each key once.")
+        try:
+            found[key] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            found[key] = value
+    return found
+
+
+def pair(text: str, flag: str, example: str) -> tuple[str, str]:
+    """Split one ``key=value``.
+
+    Raises:
+        UsageError: There is no ``=`` or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"{flag} {text!r} is not key=value", hint=f"For example {flag} {example}.")
+    return key, value

@@ -1,0 +1,176 @@
+"""``limbeck traces``: what is in the store."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UsageError
+from . import options
+from .shell import Shell, define
+from .words import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from ..compiler.keep.store import Store
+    from ..records import Json, Trace
+
+_ID = 10  # characters of an id that are shown, and that are enough for --show
+
+
+@define(
+    "traces",
+    click.option("--task", metavar="NAME", help="Only this task."),
+    click.option(
+        "--outcome",
+        metavar="OUTCOME",
+        type=click.Choice(["passed", "rejected", "failed"]),
+        help="Only passed, rejected or failed ones.",
+    ),
+    click.option("--lm", metavar="NAME", help="Only traces of this LM."),
+    click.option("--run", metavar="ID", help="Only traces of this run."),
+    click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=20,
+        show_default=True,
+        help="At most so many.",
+    ),
+    click.option(
+        "--show", metavar="ID", help="Show one trace whole; the first characters of its id will do."
+    ),
+    options.store,
+)
+def command(shell: Shell, limit: int, show: str | None, store: str, **filters: Any) -> None:
+    """List stored traces, or show one."""
+    from .. import api
+
+    with api.open_store(store) as kept:
+        if show is not None:
+            trace = _find(kept, show)
+            shell.result(as_json(trace, whole=True), lambda console: show_trace(console, trace))
+            return
+        counts = kept.count(**filters)
+        listed = list(islice(kept.traces(**filters, limit=limit, order="added", light=True), limit))
+    value = {"counts": counts, "shown": len(listed), "traces": [as_json(t, whole=False) for t in listed]}
+    shell.result(value, lambda console: show_list(console, listed, counts))
+
+
+def _find(kept: Store, start: str) -> Trace:
+    """The trace with an id, or with the only id that starts so."""
+    if found := kept.get([start]):
+        return found[start]
+    ids = [trace.id for trace in kept.traces(light=True) if trace.id.startswith(start)]
+    if len(ids) == 1:
+        return kept.get(ids)[ids[0]]
+    if not ids:
+        raise UsageError(f"there is no trace {start!r} in {kept.name}", hint="limbeck traces lists them.")
+    raise UsageError(
+        f"{len(ids)} traces have an id that starts with {start!r}",
+        hint=f"Give more of it: {', '.join(ids[:3])}",
+    )
+
+
+def as_json(trace: Trace, *, whole: bool) -> Json:
+    """A trace as JSON, with or without its steps."""
+    from dataclasses import asdict
+
+    value = {**asdict(trace), "outcome": trace.outcome, "reason": trace.reason, "score": trace.score}
+    if not whole:
+        del value["steps"]
+    return value
+
+
+def show_list(console: Console, traces: Sequence[Trace], counts: Mapping[str, int]) -> None:
+    """Print traces as a table."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from . import show as look
+
+    total = sum(counts.values())
+    if not total:
+        look.line(console, "No traces match.")
+        return
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False, expand=True
+    )
+    for title in ("id", "outcome", "score", "LM"):
+        table.add_column(title, no_wrap=True, justify="right" if title == "score" else "left", max_width=14)
+    table.add_column("input", no_wrap=True, ratio=3)
+    table.add_column("prediction", no_wrap=True, ratio=2)
+    for trace in traces:
+        outcome = Text(trace.reason or trace.outcome, style=_COLOURS[trace.outcome])
+        lm = trace.lm.partition("/")[2] or trace.lm
+        words = (_first(trace.example.inputs), _first(trace.prediction or {}))
+        table.add_row(trace.id[:_ID], outcome, f"{trace.score:.3g}", lm, *words)
+    console.print(Padding(table, (0, 0, 0, 2)))
+    look.line(console)
+    look.line(
+        console, f"  {len(traces):,} of {total:,} {plural(total, 'trace')} ({look.counts(counts)})", "dim"
+    )
+
+
+_COLOURS = {"passed": "green", "rejected": "yellow", "failed": "red"}
+
+
+def _first(values: Mapping[str, Any]) -> str:
+    return " ".join(str(next(iter(values.values()), "")).split())
+
+
+def show_trace(console: Console, trace: Trace) -> None:
+    """Print one trace whole."""
+    from . import show as look
+
+    look.line(console, f"trace {trace.id}", "bold")
+    look.line(console)
+    look.facts(console, [
+        ("task", trace.task),
+        ("outcome", trace.outcome + (f" ({trace.reason})" if trace.reason else "")),
+        ("score", f"{trace.score:.4g}"),
+        ("LM", trace.lm),
+        ("attempt", str(trace.attempt)),
+        ("origin", trace.origin),
+        ("source", trace.example.source or "unknown"),
+    ])  # fmt: skip
+    _values(console, "inputs", trace.example.inputs)
+    _values(console, "labels", trace.example.labels)
+    _values(console, "prediction", trace.prediction or {})
+    if trace.failure:
+        _values(console, "failure", {trace.failure.reason: trace.failure.message})
+    for verdict in trace.verdicts:
+        said = verdict.error or verdict.feedback
+        mark = "passed" if verdict.passed else "error" if verdict.error else "not passed"
+        _values(console, "verdict", {verdict.verifier: f"{mark}{f', {said}' if said else ''}"})
+    for number, step in enumerate(trace.steps, 1):
+        look.line(console)
+        look.line(console, f"step {number}: {step.predictor or 'made at run time'}", "bold")
+        for message in step.messages:
+            _block(console, str(message.get("role")), message.get("content"))
+        _block(console, "completion", step.completion or step.error or "")
+
+
+def _values(console: Console, title: str, values: Mapping[str, Any]) -> None:
+    from . import show as look
+
+    if values:
+        look.line(console)
+        look.line(console, title, "dim")
+        look.facts(console, [(name, v if isinstance(v, str) else str(v)) for name, v in values.items()])
+
+
+def _block(console: Console, title: str, text: object) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from . import show as look
+
+    look.line(console, f"  {title}", "dim")
+    console.print(Padding(Text(text if isinstance(text, str) else str(text)), (0, 0, 0, 4)))

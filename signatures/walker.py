@@ -1,0 +1,307 @@
+"""Describes objects of user code as JSON, down to what they reach: the ground of all fingerprints."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import PurePath
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from ..records import Json, canonical_json
+from .source import attribute_names, bytecode, cells, directory, global_names, local_imports, text_of
+from .values import jsonable, stable_repr
+from .where import is_library_module
+
+if TYPE_CHECKING:
+    import dspy
+
+_SCALARS = (str, int, float, bool, bytes, type(None))
+_OWN_STATE = frozenset({"callbacks", "history", "_compiled"})
+_PREDICT_STATE = _OWN_STATE | {"stage", "signature", "fields", "config", "lm"} | {"traces", "train", "demos"}
+_MARK = "_limbeck_name"
+
+
+@lru_cache(maxsize=1)
+def dspy_version() -> str:
+    """Version of DSPy, the one library whose version counts."""
+    return version("dspy")
+
+
+class Walker:
+    """Describes objects as JSON entries, each once, in the order in which they are reached."""
+
+    def __init__(self, own: str) -> None:
+        self.entries: list[Any] = []
+        self.settable: set[int] = set()
+        self._own = "" if own in ("dspy", "builtins") else own
+        self._roots: set[str] = set()
+        self._seen: dict[int, int] = {}
+        self._alive: list[Any] = []  # an id is good only while its object lives
+
+    def ref(self, obj: Any) -> Any:
+        """Describe an object: constants and library code in place, all else by the number of its entry."""
+        if isinstance(obj, PurePath):
+            return ["path", self._portable(obj.as_posix())]
+        if isinstance(obj, str) and type(obj) is str:
+            return ["str", self._portable(jsonable(obj))]
+        if isinstance(obj, _SCALARS) and type(obj) in _SCALARS:
+            return [type(obj).__name__, obj.hex() if isinstance(obj, bytes) else jsonable(obj)]
+        if isinstance(obj, ModuleType | BuiltinFunctionType):
+            return ["library", obj.__name__]
+        if id(obj) not in self._seen:
+            self._seen[id(obj)] = number = len(self.entries)
+            self._alive.append(obj)
+            self.entries.append(None)
+            self.entries[number] = self._entry(obj)
+        return ["entry", self._seen[id(obj)]]
+
+    def _portable(self, text: str) -> str:
+        """Drop the directory of the user's module from paths like ``Path(__file__).parent / "a.txt"``."""
+        for root in self._roots:
+            text = text.replace(root, "")
+        return text
+
+    def _entry(self, obj: Any) -> Any:
+        if isinstance(obj, FunctionType):
+            return self._function(obj)
+        if isinstance(obj, MethodType):
+            return ["method", self.ref(obj.__func__), self.ref(obj.__self__)]
+        if isinstance(obj, functools.partial):
+            return ["partial", self.ref(obj.func), self.ref(list(obj.args)), self.ref(obj.keywords)]
+        if isinstance(obj, staticmethod | classmethod):
+            return [type(obj).__name__, self.ref(obj.__func__)]
+        if isinstance(obj, property | functools.cached_property):
+            return ["property", *(self.ref(getattr(obj, name, None)) for name in ("fget", "fset", "func"))]
+        if get_origin(obj) is not None:
+            return self.type(obj)
+        if isinstance(obj, type):
+            return self._class(obj)
+        return self._container(obj) or self._instance(obj)
+
+    def _container(self, obj: Any) -> Any:
+        if isinstance(obj, Enum):
+            return None
+        if isinstance(obj, Mapping):
+            pairs = [[self.ref(key), self.ref(value)] for key, value in _in_order(obj)]
+            return [_library_name(type(obj)), pairs]
+        if isinstance(obj, AbstractSet):
+            items = sorted(obj, key=lambda item: canonical_json(jsonable(item)))
+            return [type(obj).__name__, [self.ref(item) for item in items]]
+        if isinstance(obj, list | tuple):
+            return [type(obj).__name__, [self.ref(item) for item in obj]]
+        return None
+
+    def _is_library(self, module: str | None) -> bool:
+        name = module or ""
+        return name.partition(".")[0] != self._own and is_library_module(name)
+
+    def _is_library_function(self, function: FunctionType) -> bool:
+        made = function.__code__.co_filename.startswith("<") and "frozen" not in function.__code__.co_filename
+        if made and function.__module__ in (None, "builtins"):  # exec without a module name
+            return False
+        return self._is_library(function.__module__)
+
+    def _function(self, function: FunctionType) -> Any:
+        closure = {name: cell.cell_contents for name, cell in cells(function)}
+        wrapped = getattr(function, "__wrapped__", None)
+        self._roots |= directory(function)
+        if self._is_library_function(function):
+            inner = {
+                name: value
+                for name, value in closure.items()
+                if isinstance(value, FunctionType | type | MethodType)
+            }
+            return ["library", _library_name(function), self._named(inner), self.ref(wrapped)]
+        return {
+            "function": text_of(function) or bytecode(function.__code__),
+            "defaults": self.ref(function.__defaults__),
+            "keywords": self.ref(function.__kwdefaults__),
+            "closure": self._named(closure),
+            "globals": self._named(self._globals(function)),
+            "wrapped": self.ref(wrapped),
+        }
+
+    def _named(self, values: Mapping[str, Any]) -> list[Any]:
+        return [[name, self.ref(values[name])] for name in sorted(values)]
+
+    def _globals(self, function: FunctionType) -> dict[str, Any]:
+        """What a function reads from its module, with modules replaced by what it reads from them."""
+        scope = function.__globals__
+        found = {
+            name: scope[name]
+            for name in global_names(function)
+            if name in scope and not name.startswith("__")
+        }
+        for name, value in local_imports(function, self._is_library).items():
+            found[f"import {name}"] = value
+        attributes = attribute_names(function)
+        for name, value in list(found.items()):
+            if isinstance(value, ModuleType) and not self._is_library(value.__name__):
+                del found[name]
+                found |= self._module_attributes(name, value, attributes)
+        return found
+
+    def _module_attributes(self, prefix: str, module: ModuleType, wanted: AbstractSet[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in sorted(wanted & vars(module).keys()):
+            value = vars(module)[name]
+            inner = isinstance(value, ModuleType) and value.__name__.startswith(f"{module.__name__}.")
+            if inner and not self._is_library(value.__name__):
+                found |= self._module_attributes(f"{prefix}.{name}", value, wanted - {name})
+            else:
+                found[f"{prefix}.{name}"] = value
+        return found
+
+    def _class(self, cls: type) -> Any:
+        import dspy
+
+        made = (
+            issubclass(cls, dspy.Signature) and cls is not dspy.Signature
+        )  # DSPy's own module made "a -> b"
+        if self._is_library(cls.__module__) and not made:
+            return ["library", _library_name(cls)]
+        return {
+            "class": cls.__qualname__,
+            "bases": [self.ref(base) for base in cls.__bases__],
+            "doc": vars(cls).get("__doc__"),
+            "fields": self._fields(cls),
+            "body": self._named(_body(cls)),
+        }
+
+    def _fields(self, cls: type) -> Any:
+        """Declared fields: of pydantic models and signatures, of dataclasses, of enums, else annotations."""
+        if issubclass(cls, BaseModel):
+            return [[name, *self._field(field)] for name, field in cls.model_fields.items()]
+        if issubclass(cls, Enum):
+            return [[name, self.ref(member.value)] for name, member in cls.__members__.items()]
+        if "__dataclass_fields__" in vars(cls):
+            fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+            return [
+                [f.name, self.type(f.type), self._default(f.default), self._default(f.default_factory)]
+                for f in fields
+            ]
+        return [[name, self.type(kind)] for name, kind in vars(cls).get("__annotations__", {}).items()]
+
+    def _default(self, value: Any) -> Any:
+        return None if value is dataclasses.MISSING else self.ref(value)
+
+    def _field(self, field: FieldInfo) -> list[Any]:
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        constraints = [[stable_repr(item), self.ref(getattr(item, "func", None))] for item in field.metadata]
+        default = None if field.is_required() else self.ref(field.get_default())
+        return [self.type(field.annotation), jsonable(extra), constraints, field.description, default]
+
+    def type(self, annotation: Any) -> Any:
+        """Describe an annotation by its parts, down to the classes."""
+        args = get_args(annotation)
+        if args:
+            return [_plain_name(get_origin(annotation)), [self.type(arg) for arg in args]]
+        if isinstance(annotation, type):
+            return self.ref(annotation)
+        return (
+            [self.type(item) for item in annotation]
+            if isinstance(annotation, list)
+            else stable_repr(annotation)
+        )
+
+    def _instance(self, obj: Any) -> Any:
+        import dspy
+
+        if isinstance(obj, dspy.Predict):
+            return self._predict(obj)
+        if isinstance(obj, dspy.Module):
+            return ["module", self.ref(type(obj)), self._attributes(obj, _OWN_STATE)]
+        if isinstance(obj, dspy.Tool):
+            return ["tool", obj.name, obj.desc, jsonable(obj.args), self.ref(obj.func)]
+        if isinstance(obj, dspy.BaseLM):
+            return ["lm", _library_name(type(obj)), str(obj.model)]
+        wrapped = getattr(obj, "__wrapped__", None)  # functools.lru_cache
+        if wrapped is not None:
+            return ["wrapper", _library_name(type(obj)), self.ref(wrapped)]
+        if self._is_library(type(obj).__module__):
+            return ["library instance", _library_name(type(obj)), _library_value(obj)]
+        return ["instance", self.ref(type(obj)), self._attributes(obj, frozenset())]
+
+    def _attributes(self, obj: Any, skipped: AbstractSet[str]) -> list[Any]:
+        return (
+            self._named({name: value for name, value in vars(obj).items() if name not in skipped})
+            if hasattr(obj, "__dict__")
+            else []
+        )
+
+    def _predict(self, predictor: dspy.Predict) -> Any:
+        signature = predictor.signature
+        fields = [[name, *self._field(field)] for name, field in signature.fields.items()]
+        described = [
+            self.ref(type(predictor)),
+            fields,
+            jsonable(predictor.config),
+            jsonable(predictor.fields),
+        ]
+        if predictor.lm is not None:
+            described.append(self.ref(predictor.lm))
+        if id(predictor) not in self.settable:
+            described += [signature.instructions, jsonable(predictor.demos)]
+        return ["predict", described, self._attributes(predictor, _PREDICT_STATE | {_MARK})]
+
+
+def _in_order(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    return sorted(mapping.items(), key=lambda pair: canonical_json(jsonable(pair[0])))
+
+
+def _body(cls: type) -> dict[str, Any]:
+    """Methods and constants that the class body defines, without what metaclasses and decorators generate."""
+    if issubclass(cls, Enum):
+        return {
+            name: item
+            for name, item in vars(cls).items()
+            if isinstance(item, FunctionType) and not _is_generated(item)
+        }
+    return {name: item for name, item in vars(cls).items() if _is_written(cls, name, item)}
+
+
+def _is_written(cls: type, name: str, item: Any) -> bool:
+    if isinstance(item, FunctionType):
+        return not _is_generated(item) or "__dataclass_fields__" not in vars(cls)
+    if isinstance(item, staticmethod | classmethod | property | functools.cached_property):
+        return True
+    if name.startswith(("__", "_abc_", "model_")) or name in getattr(cls, "model_fields", {}):
+        return False
+    return type(item).__module__ != "types"  # slots and the like
+
+
+def _is_generated(function: FunctionType) -> bool:
+    return function.__code__.co_filename.startswith("<") or is_library_module(function.__module__ or "")
+
+
+def _plain_name(obj: Any) -> str:
+    return str(getattr(obj, "__qualname__", None) or repr(obj))
+
+
+def _library_name(obj: Any) -> str:
+    module = str(getattr(obj, "__module__", ""))
+    at = f"@{dspy_version()}" if module.partition(".")[0] == "dspy" else ""
+    return f"{module}.{getattr(obj, '__qualname__', type(obj).__qualname__)}{at}"
+
+
+def _library_value(obj: Any) -> Any:
+    """Value of a library object that is one (pattern, date, decimal); None for a thing (client, lock)."""
+    if type(obj).__module__.partition(".")[0] == "numpy":
+        return jsonable(obj)
+    if hasattr(obj, "__next__"):  # writing an iterator down would use it up
+        return None
+    try:
+        value: Json = to_jsonable_python(obj, inf_nan_mode="strings", bytes_mode="hex")
+    except Exception:  # noqa: BLE001  # any library may raise anything here, and then it is no value
+        return None
+    return jsonable(value)
