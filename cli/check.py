@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _LABELS_SHOWN = 12
 
 
-@define(
-    "check", options.target, options.metric, *options.splits, *options.lm, *options.optimizer, options.seed
-)
+@define("check", options.target, options.metric, *options.splits, *options.lm, *options.optimizer, options.seed)
 def command(shell: Shell, target: str, **given: Any) -> None:
     """Check data and metric, and forecast calls and cost. Calls no LM."""
     check(shell, target, given)
@@ -30,12 +28,8 @@ def check(shell: Shell, target: str, given: dict[str, Any]) -> None:
 
     data = {name: given[name] for name in ("train", "val", "test", "data")}
     made = options.settings(given)
-    checked = shell.finish(
-        api.acheck(target, metric=given["metric"], optimizer=given["optimizer"], **data, **made)
-    )
-    shell.result(
-        checked.as_json(), lambda console: show(console, target, checked, given["lm"] or api.DEFAULT_LM)
-    )
+    checked = shell.finish(api.acheck(target, metric=given["metric"], optimizer=given["optimizer"], **data, **made))
+    shell.result(checked.as_json(), lambda console: show(console, target, checked, given["lm"] or api.DEFAULT_LM))
 
 
 def show(console: Console, target: str, checked: Checked, lm: str) -> None:

@@ -36,9 +36,7 @@ _SUMMARY = "summary"  # the ledger's entry that is no reason
     click.option("--require-gain", is_flag=True, help="Exit with 1 where the gain is not proven."),
     click.option("--dry-run", is_flag=True, help="Check and forecast only; see limbeck check."),
 )
-def command(
-    shell: Shell, target: str, out: str, require_gain: bool, dry_run: bool, **given: Any
-) -> int | None:
+def command(shell: Shell, target: str, out: str, require_gain: bool, dry_run: bool, **given: Any) -> int | None:
     """Choose the demos of a prompt, and prove the gain on test rows."""
     from .. import api
     from ..compiler.emit.outdir import check_out
@@ -99,9 +97,7 @@ def _next(target: str, compiled: Compiled, given: Mapping[str, Any]) -> list[lis
             lm += ["--lm-arg", pair]
     store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []
     failed = (
-        [["traces", "--run", compiled.run, "--outcome", "failed", *store]]
-        if compiled.outcomes.get("failed")
-        else []
+        [["traces", "--run", compiled.run, "--outcome", "failed", *store]] if compiled.outcomes.get("failed") else []
     )
     return [
         *failed,

@@ -66,9 +66,7 @@ def show(console: Console, findings: list[Finding]) -> None:
     ])  # fmt: skip
     missing = sum(finding.state == "missing" for finding in findings)
     look.line(console)
-    look.line(
-        console, f"{missing} {plural(missing, 'thing')} missing" if missing else "All that is needed is here."
-    )
+    look.line(console, f"{missing} {plural(missing, 'thing')} missing" if missing else "All that is needed is here.")
 
 
 def _python() -> Iterator[Finding]:
@@ -76,9 +74,7 @@ def _python() -> Iterator[Finding]:
     yield Finding("limbeck", "ok", own)
     enough = sys.version_info >= (3, 11)
     name = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield Finding(
-        "Python", "ok" if enough else "missing", name if enough else f"3.11 or newer; this is {name}"
-    )
+    yield Finding("Python", "ok" if enough else "missing", name if enough else f"3.11 or newer; this is {name}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -123,9 +119,7 @@ def _keys() -> Finding:
     """Providers that the environment has a key of; never the key."""
     matches = [_KEY.fullmatch(name) for name, value in os.environ.items() if value.strip()]
     names = sorted({match["provider"].lower() for match in matches if match})
-    none = (
-        "keys of LM providers; set for example OPENAI_API_KEY. embedded/analogy and local servers need none"
-    )
+    none = "keys of LM providers; set for example OPENAI_API_KEY. embedded/analogy and local servers need none"
     return Finding("LM keys", "ok" if names else "absent", ", ".join(names) or none)
 
 

@@ -23,9 +23,7 @@ _SPLIT = "For example --split train=0.9,val=0.1."
     "export",
     options.target,
     click.option("--out", metavar="DIR", required=True, help="Directory to write; empty or not there yet."),
-    click.option(
-        "--format", "format_", metavar="NAME", default="openai", show_default=True, help="Kind of rows."
-    ),
+    click.option("--format", "format_", metavar="NAME", default="openai", show_default=True, help="Kind of rows."),
     click.option(
         "--prompt",
         metavar="KIND",
@@ -33,9 +31,7 @@ _SPLIT = "For example --split train=0.9,val=0.1."
         show_default=True,
         help="bare (the signature alone), compiled (an artifact's prompt) or sent (as the teacher saw it).",
     ),
-    click.option(
-        "--split", metavar="SHARES", help="Such as train=0.9,val=0.1; rows of one input stay together."
-    ),
+    click.option("--split", metavar="SHARES", help="Such as train=0.9,val=0.1; rows of one input stay together."),
     click.option("--predictor", metavar="NAME", help="Only this predictor.  [default: all]"),
     click.option("--lm", metavar="NAME", help="Only traces of this LM.  [default: all]"),
     options.metric,

@@ -43,9 +43,7 @@ def tell_usage_error(error: click.ClickException, argv: Sequence[str]) -> int:
     return error.exit_code
 
 
-def tell(
-    error: LimbeckError, *, kind: str = "", out: TextIO | None = None, extra: Json | None = None
-) -> None:
+def tell(error: LimbeckError, *, kind: str = "", out: TextIO | None = None, extra: Json | None = None) -> None:
     """Tell an error: on stderr, and as an object to ``out`` if there is one."""
     say(f" {error.message}", label="error:")
     if error.hint:
@@ -70,7 +68,7 @@ def write_json(out: TextIO, value: Json) -> None:
 
 def resume_command(argv: Sequence[str]) -> str:
     """The command line, to be pasted into a shell, without the credentials in it."""
-    return shlex.join(["limbeck", *_masked(argv)]).replace("'...'", "...")
+    return shlex.join(["limbeck", *_masked(argv)])
 
 
 def mask_text(text: str, argv: Sequence[str]) -> str:

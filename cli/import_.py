@@ -56,9 +56,7 @@ def show(console: Console, target: str, ingested: Ingested, given: Mapping[str, 
     look.facts(console, rows)
     if len(ingested.by_lm) > 1:
         look.line(console)
-        table = [
-            (lm, f"{n:,}", f"{passed:,}", share(passed, n)) for lm, (passed, n) in ingested.by_lm.items()
-        ]
+        table = [(lm, f"{n:,}", f"{passed:,}", share(passed, n)) for lm, (passed, n) in ingested.by_lm.items()]
         look.grid(console, ("LM", "traces", "passed", ""), table)
     metric = ["--metric", given["metric"]] if given["metric"] else []
     store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []

@@ -77,9 +77,7 @@ def _row(phase: Phase, now: float) -> list[RenderableType]:
     end = phase.ended or now
     name = Text(f"{'>' if running else ' '} {phase.name}", style="bold" if running else "")
     passed = f"{share(phase.passed, phase.done)} pass" if phase.judged else ""
-    count = (
-        thousands(phase.done) if phase.total is None else f"{thousands(phase.done)}/{thousands(phase.total)}"
-    )
+    count = thousands(phase.done) if phase.total is None else f"{thousands(phase.done)}/{thousands(phase.total)}"
     return [name, _bar(phase, end), count, passed, Text(_pace(phase, end, running=running), style="dim")]
 
 

@@ -56,9 +56,7 @@ class LazyGroup(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.command(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="limbeck", message="limbeck %(version)s")
 def limbeck() -> None:
     """Compile prompt programs: run them, keep the traces that pass, prove the gain.
@@ -79,9 +77,7 @@ def main() -> None:
     try:
         limbeck.main(prog_name="limbeck")
     except SystemExit as end:
-        if (
-            end.code == INTERRUPTED
-        ):  # threads of the user's program may still be at work, and need not be waited for
+        if end.code == INTERRUPTED:  # threads of the user's program may still be at work, and need not be waited for
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(INTERRUPTED)

@@ -23,14 +23,10 @@ store = click.option(
     default=DEFAULT_STORE,
     show_default=True,
 )
-seed = click.option(
-    "--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of every random choice."
-)
+seed = click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of every random choice.")
 _ADAPTER = "How prompts are written: chat, json or xml."
 adapter = click.option("--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat]")
-own_adapter = click.option(
-    "--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat, or as TARGET was compiled]"
-)
+own_adapter = click.option("--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat, or as TARGET was compiled]")
 splits = (
     click.option("--train", metavar="FILE", help="Examples to learn from."),
     click.option("--val", metavar="FILE", help="Examples to choose by."),
@@ -48,17 +44,11 @@ lm = (
 )
 teacher = (
     click.option("--teacher", metavar="NAME", help="LM that makes the demos.  [default: the same LM]"),
-    click.option(
-        "--teacher-arg", metavar="KEY=VALUE", multiple=True, help="Setting of the teacher; may be repeated."
-    ),
+    click.option("--teacher-arg", metavar="KEY=VALUE", multiple=True, help="Setting of the teacher; may be repeated."),
 )
 optimizer = (
-    click.option(
-        "--optimizer", metavar="NAME", default="bootstrap", show_default=True, help="How demos are chosen."
-    ),
-    click.option(
-        "--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the optimizer; may be repeated."
-    ),
+    click.option("--optimizer", metavar="NAME", default="bootstrap", show_default=True, help="How demos are chosen."),
+    click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the optimizer; may be repeated."),
 )
 calls = (
     click.option("--budget", metavar="LIMITS", help="Hard limits, such as 5usd,2000calls,1Mtokens,1h."),

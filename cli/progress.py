@@ -149,11 +149,7 @@ class Lines(Watch):
             say(f"{self._line(phase, end)}, took {duration(end - phase.started)}")
 
     def _line(self, phase: Phase, now: float) -> str:
-        count = (
-            thousands(phase.done)
-            if phase.total is None
-            else f"{thousands(phase.done)}/{thousands(phase.total)}"
-        )
+        count = thousands(phase.done) if phase.total is None else f"{thousands(phase.done)}/{thousands(phase.total)}"
         parts = [f"{phase.name}: {count}"]
         if phase.judged:
             parts.append(f"{share(phase.passed, phase.done)} passed")
@@ -177,9 +173,7 @@ def spending(meter: Meter) -> str:
     if meter.hits:
         parts.append(f"{thousands(meter.hits)} from cache")
     if spent.tokens:
-        parts.append(
-            f"{_against(thousands(spent.tokens), budget.tokens and thousands(budget.tokens))} tokens"
-        )
+        parts.append(f"{_against(thousands(spent.tokens), budget.tokens and thousands(budget.tokens))} tokens")
     if spent.usd or budget.usd is not None:
         parts.append(_against(money(spent.usd), budget.usd and money(budget.usd)))
     if meter.seconds_left is not None:

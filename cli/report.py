@@ -53,9 +53,7 @@ def show_artifact(console: Console, directory: Path, manifest: Json) -> None:
     """Print what a compile came to."""
     from . import show as look
 
-    look.line(
-        console, f"{directory}: {manifest.get('task')} compiled with {manifest.get('optimizer')}", "bold"
-    )
+    look.line(console, f"{directory}: {manifest.get('task')} compiled with {manifest.get('optimizer')}", "bold")
     look.line(console)
     data = manifest.get("data") or {}
     rows = {name: data[name]["rows"] for name in ("train", "val", "test") if name in data}
@@ -73,9 +71,7 @@ def show_artifact(console: Console, directory: Path, manifest: Json) -> None:
         look.line(console)
         look.gate_table(console, manifest["gate"])
     look.line(console)
-    look.facts(
-        console, [("prompt", str(directory / "prompt.md")), ("report", str(directory / "report.html"))]
-    )
+    look.facts(console, [("prompt", str(directory / "prompt.md")), ("report", str(directory / "report.html"))])
 
 
 def show_dataset(console: Console, directory: Path, manifest: Json) -> None:

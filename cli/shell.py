@@ -111,9 +111,7 @@ class Shell:
         what = "what was reached is kept. To go on, run the same command again:"
         say(f" {what}\n  {resume}", label="interrupted:", colour="yellow")
         if self.as_json:
-            write_json(
-                self.out, {"error": {"kind": "Interrupted", "exit_code": INTERRUPTED, "resume": resume}}
-            )
+            write_json(self.out, {"error": {"kind": "Interrupted", "exit_code": INTERRUPTED, "resume": resume}})
         return INTERRUPTED
 
     def unexpected(self, error: BaseException) -> int:

@@ -32,15 +32,11 @@ def facts(console: Console, rows: Iterable[tuple[str, str | Text]]) -> None:
     console.print(Padding(table, (0, 0, 0, 2)))
 
 
-def grid(
-    console: Console, header: Sequence[str], rows: Iterable[Sequence[str | Text]], *, left: int = 1
-) -> None:
+def grid(console: Console, header: Sequence[str], rows: Iterable[Sequence[str | Text]], *, left: int = 1) -> None:
     """Print a table without lines: the first ``left`` columns to the left, numbers to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
     for number, title in enumerate(header):
-        table.add_column(
-            title, justify="left" if number < left else "right", no_wrap=True, overflow="ellipsis"
-        )
+        table.add_column(title, justify="left" if number < left else "right", no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*row)
     console.print(Padding(table, (0, 0, 0, 2)))

@@ -42,9 +42,7 @@ _ID = 10  # characters of an id that are shown, and that are enough for --show
         show_default=True,
         help="At most so many.",
     ),
-    click.option(
-        "--show", metavar="ID", help="Show one trace whole; the first characters of its id will do."
-    ),
+    click.option("--show", metavar="ID", help="Show one trace whole; the first characters of its id will do."),
     options.store,
 )
 def command(shell: Shell, limit: int, show: str | None, store: str, **filters: Any) -> None:
@@ -99,9 +97,7 @@ def show_list(console: Console, traces: Sequence[Trace], counts: Mapping[str, in
     if not total:
         look.line(console, "No traces match.")
         return
-    table = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False, expand=True
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False, expand=True)
     for title in ("id", "outcome", "score", "LM"):
         table.add_column(title, no_wrap=True, justify="right" if title == "score" else "left", max_width=14)
     table.add_column("input", no_wrap=True, ratio=3)
@@ -113,9 +109,7 @@ def show_list(console: Console, traces: Sequence[Trace], counts: Mapping[str, in
         table.add_row(trace.id[:_ID], outcome, f"{trace.score:.3g}", lm, *words)
     console.print(Padding(table, (0, 0, 0, 2)))
     look.line(console)
-    look.line(
-        console, f"  {len(traces):,} of {total:,} {plural(total, 'trace')} ({look.counts(counts)})", "dim"
-    )
+    look.line(console, f"  {len(traces):,} of {total:,} {plural(total, 'trace')} ({look.counts(counts)})", "dim")
 
 
 _COLOURS = {"passed": "green", "rejected": "yellow", "failed": "red"}

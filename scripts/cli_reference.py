@@ -16,7 +16,7 @@ _HEAD = """\
 
 <!-- Written by scripts/docs from the commands' own help; a test sees that it is up to date. -->
 
-`TARGET` is `path/to/module.py:name`, where the name is a `Task`, or a DSPy program that is given a metric with
+`TARGET` is `path/to/module.py:name`, where the name is a `Task`, or a DSPy program that gets a metric by
 `--metric module.py:name` (a name alone is looked for in the target's own file). It may also be the directory
 of a compiled program.
 
@@ -28,14 +28,14 @@ of a compiled program.
 | 3 | stopped by the budget; what was reached is kept |
 | 130 | interrupted; the same command goes on from there |
 
-Results go to stdout: as text, or with `--json` as exactly one JSON object, `{"error": {...}}` where there is no
+Results go to stdout: as text, or with `--json` as exactly one JSON object, `{"error": {...}}` if there is no
 result. Progress goes to stderr: a live view on a terminal, plain lines elsewhere, nothing with `--quiet`. An
 error is a line that says what is wrong, and a line that says what to do. `NO_COLOR` is respected.
 
 Ctrl-C stops cleanly: what was paid for is kept, and the command that goes on from there is printed. A second
 Ctrl-C stops at once; even then nothing that was completed is lost.
 
-An LM is named `PROVIDER/MODEL`, as in DSPy; `embedded/analogy` needs neither key nor network, and `replay/FILE`
+An LM is named `PROVIDER/MODEL`, as in DSPy; `embedded/analogy` needs no key and no network, `replay/FILE`
 answers with what `--record FILE` wrote. A budget may limit money, calls, tokens and time:
 `--budget 5usd,2000calls,1Mtokens,1h`.
 """

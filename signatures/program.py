@@ -9,11 +9,10 @@ import copy
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from ..errors import TargetError
 from ..records import Candidate, Json, Step
-from .fields import annotation, output_fields, predictors
+from .fields import annotation, predictors
 from .values import jsonable, mentions_model, restorable, short, typed_values
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 _NAME = "_limbeck_name"
 
-_restorable: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
-_found: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 def base_candidate(program: dspy.Module) -> Candidate:
@@ -118,41 +115,31 @@ def prediction_values(prediction: object) -> Json:
     )
 
 
-def restore_prediction(program: dspy.Module, values: Mapping[str, Any]) -> dspy.Prediction:
-    """Build the prediction that a metric sees from stored JSON, typed where a field declares a type."""
-    import dspy
+class Restorer:
+    """Builds from stored steps the trace that a metric sees, with typed values where a field declares a type.
 
-    if program not in _restorable:
-        _restorable[program] = restorable(output_fields(program))
-    return dspy.Prediction(typed_values(dict(values), _restorable[program]))
-
-
-def restore_trace(program: dspy.Module, steps: Sequence[Step]) -> list[tuple[Any, Json, dspy.Prediction]]:
-    """Build the trace that a metric sees from stored steps: predictor, inputs and Prediction of each.
-
-    Steps that failed are left out, as DSPy does. The predictor is the program's own of that name, or None
-    for one that was made at run time.
+    Args:
+        program: A program, which must not change afterwards.
     """
-    if (
-        program not in _found
-    ):  # finding them takes longer than all the rest, and a task's program never changes
-        _found[program] = predictors(program)
-    found = _found[program]
-    return [_restored(found.get(step.predictor or ""), step) for step in steps if step.outputs is not None]
 
+    def __init__(self, program: dspy.Module) -> None:
+        self._known: dict[str | None, tuple[Any, dict[str, Any]]] = {
+            name: (found, restorable({n: annotation(f) for n, f in found.signature.fields.items()}))
+            for name, found in predictors(program).items()
+        }
 
-def _restored(predictor: dspy.Predict | None, step: Step) -> tuple[Any, Json, dspy.Prediction]:
-    import dspy
+    def trace(self, steps: Sequence[Step]) -> list[tuple[Any, Json, dspy.Prediction]]:
+        """Predictor, inputs and Prediction of each step.
 
-    types = {} if predictor is None else _predictor_types(predictor)
-    outputs = typed_values(step.outputs or {}, types)
-    return predictor, typed_values(step.inputs, types), dspy.Prediction(outputs)
+        Steps that failed are left out, as DSPy does. The predictor is the program's own of that name, or None
+        for one that was made at run time.
+        """
+        import dspy
 
-
-def _predictor_types(predictor: dspy.Predict) -> dict[str, Any]:
-    signature = predictor.signature
-    if signature not in _restorable:
-        _restorable[signature] = restorable(
-            {name: annotation(field) for name, field in signature.fields.items()}
-        )
-    return _restorable[signature]
+        restored = []
+        for step in steps:
+            if step.outputs is not None:
+                predictor, types = self._known.get(step.predictor, (None, {}))
+                inputs, outputs = (typed_values(v, types) if types else v for v in (dict(step.inputs), step.outputs))
+                restored.append((predictor, inputs, dspy.Prediction(outputs)))
+        return restored

@@ -7,7 +7,7 @@ write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import UsageError
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 PromptKind = Literal["bare", "compiled", "sent"]
 """The student's prompt: signature alone, with a candidate's demos and instruction, as the teacher saw it."""
-
-_HOLES = ("\x00limbeck-hole-{}\x00", " <{}&amp;\"'\n\u2028[[ ## {{x}} ## ]]\n\n")
-"""Stand-ins for a value: one to find its place by, and one that would show if it were escaped or stripped."""
 
 
 class MissingOutput(ValueError):
@@ -88,14 +85,13 @@ class PromptWriter:
         self._types = _types(signature.input_fields)
         self._has_history = any(is_history(field.annotation) for field in signature.input_fields.values())
         self._prefix: list[Json] = [] if self._has_history else self._format({})[:-1]
-        self._fill = None if self._types else _user_template(self._user_content, signature)
 
     def prompt(self, inputs: Mapping[str, Any]) -> list[Json]:
         """Messages up to and including the user's turn."""
         values = {**self._defaults, **typed_values(dict(inputs), self._types)}
         if self._has_history:
             return self._format(values)
-        content = (self._fill and self._fill(values)) or self._user_content(values)
+        content = self._user_content(values)
         if not content or self._marker in content:
             return self._format(values)  # images and the like become blocks there
         return [*self._prefix, {"role": "user", "content": content}]
@@ -120,39 +116,6 @@ class PromptWriter:
             self._signature, dict(inputs), main_request=True
         )
         return content
-
-
-def _user_template(
-    user_content: Callable[[Mapping[str, Any]], str], signature: type[dspy.Signature]
-) -> Callable[[Mapping[str, Any]], str | None] | None:
-    """Learn the fixed text around the values of a user turn, so that plain text need only be put in.
-
-    It is tried on values that would show any escaping; None where it does not give the adapter's own text.
-    """
-    names = list(signature.input_fields)
-    pieces = _split(user_content({name: _HOLES[0].format(name) for name in names}), names)
-    if pieces is None:
-        return None
-
-    def fill(values: Mapping[str, Any]) -> str | None:
-        texts = [values.get(name) for name in names]
-        if not all(type(text) is str for text in texts):
-            return None
-        return pieces[0] + "".join(f"{text}{after}" for text, after in zip(texts, pieces[1:], strict=True))
-
-    trial = {name: _HOLES[1].format(name) for name in names}
-    return fill if fill(trial) == user_content(trial) else None
-
-
-def _split(text: str, names: Sequence[str]) -> list[str] | None:
-    """Cut a text at the holes, which must come once each and in order."""
-    pieces = []
-    for name in names:
-        before, hole, text = text.partition(_HOLES[0].format(name))
-        if not hole:
-            return None
-        pieces.append(before)
-    return [*pieces, text]
 
 
 def _input_defaults(signature: type[dspy.Signature]) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
+from sqlalchemy.types import UserDefinedType
 
 from .jsontext import clean, dumps, loads
 
@@ -29,38 +31,59 @@ OLDER = ("0001",)
 """Schemas that are migrated when a store is opened."""
 
 
-class Words(TypeDecorator[str]):
-    """Text of any origin, cleaned of what a database refuses."""
+class Words(UserDefinedType[str]):
+    """Text of any origin, cleaned of what a database refuses.
 
-    impl = Text
+    Not a ``TypeDecorator``, which costs two more function calls a value: a third of the time of an insert (measured).
+    """
+
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def get_col_spec(self, **_: object) -> str:
+        """The same column as ``Text``."""
+        return "TEXT"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:
         """Clean on the way in."""
-        return None if value is None else clean(value)
+        return _clean
 
 
-class JsonText(TypeDecorator[Any]):
+class JsonText(UserDefinedType[Any]):
     """A JSON value as text; None is NULL. Never pickle."""
 
-    impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:
-        """Write with orjson."""
-        return None if value is None else dumps(value)
+    def get_col_spec(self, **_: object) -> str:
+        """The same column as ``Text``."""
+        return "TEXT"
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+    def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
+        """Write with orjson."""
+        return _dumps
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[object], Any]:
         """Read with orjson.
 
         Raises:
             ValueError: Somebody else wrote what is no JSON text.
         """
-        if value is None:
-            return None
-        if not isinstance(value, str):  # SQLite keeps whatever it is given, whatever the column's type
-            raise ValueError(f"{value!r:.40} is no text")  # noqa: TRY004  # as for other text that is no JSON
-        return loads(value)
+        return _loads
+
+
+def _clean(value: str | None) -> str | None:
+    return None if value is None else clean(value)
+
+
+def _dumps(value: object) -> str | None:
+    return None if value is None else dumps(value)
+
+
+def _loads(value: object) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, str):  # SQLite keeps whatever it is given, whatever the column's type
+        raise ValueError(f"{value!r:.40} is no text")  # noqa: TRY004  # as for other text that is no JSON
+    return loads(value)
 
 
 class Moment(TypeDecorator[datetime]):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...records import Example, Trace, Verdict
 from ...signatures.checks import Checks
 from ...signatures.metric import Judge
-from ...signatures.program import restore_trace
+from ...signatures.program import Restorer
 from ..lm.gateway import SyncInLoop
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ class MetricVerifier:
 
     def __init__(self, task: Task) -> None:
         self._judge = Judge(task)
-        self._program = task.program
+        self._restorer = Restorer(task.program)
         self.fingerprints: Sequence[str] = [self._judge.fingerprint]
         self._threaded = False
         self._calls, self._seconds = 0, 0.0
 
     async def verify(self, trace: Trace, example: Example) -> list[Verdict]:
         """Ask the metric."""
-        arguments = (example, trace.prediction or {}, restore_trace(self._program, trace.steps))
+        arguments = (example, trace.prediction or {}, self._restorer.trace(trace.steps))
         if self._judge.is_async:
             return [await self._judge.judge(*arguments)]
         if not self._threaded:

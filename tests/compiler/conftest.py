@@ -99,7 +99,7 @@ class InstantLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lab() -> type[Lab]:
     """The helpers of this file; test folders are no packages that could import them."""
     return Lab

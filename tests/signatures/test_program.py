@@ -15,12 +15,11 @@ from limbeck.errors import TargetError
 from limbeck.records import Candidate, Step
 from limbeck.signatures import Task, to_dspy
 from limbeck.signatures.program import (
+    Restorer,
     apply,
     base_candidate,
     prediction_values,
     predictor_name,
-    restore_prediction,
-    restore_trace,
 )
 from limbeck.signatures.splits import load_data
 
@@ -253,23 +252,6 @@ def test_programs_that_return_something_else(made, shown):
     )
 
 
-def test_restore_prediction():
-    """A stored prediction is typed again; names that no predictor has stay JSON."""
-    restored = restore_prediction(Program(), {**VALUES, "extra": {"a": 1}, "base": "x"})
-    assert isinstance(restored, dspy.Prediction)
-    assert restored.toDict().keys() == {*VALUES, "extra", "base"}
-    assert {name: restored[name] for name in TYPED} == TYPED
-    assert restored["extra"] == {"a": 1}
-
-
-def test_restored_values_that_do_not_fit_stay():
-    """What forward put under a field's name itself is left as it was stored."""
-    assert restore_prediction(Program(), {"item": "none", "day": "soon"}).toDict() == {
-        "item": "none",
-        "day": "soon",
-    }
-
-
 def test_restore_trace():
     """Steps become DSPy's trace: predictor, inputs, prediction; failed steps are left out."""
     program = Program()
@@ -278,7 +260,7 @@ def test_restore_trace():
         Step("steps[1]", {"answer": "a"}, None, error="parse"),
         Step(None, {"q": "x"}, {"a": "y"}),
     ]
-    (first, made) = restore_trace(program, steps)
+    (first, made) = Restorer(program).trace(steps)
     assert first[0] is program.read
     assert first[1] == {"text": "t"}
     assert {name: first[2][name] for name in TYPED} == TYPED
@@ -289,5 +271,5 @@ def test_restore_trace():
 def test_typed_inputs_of_steps():
     """Inputs of a step are typed by its own predictor."""
     program = dspy.Predict("item: Item -> answer")
-    ((_, inputs, _),) = restore_trace(program, [Step("self", {"item": {"name": "x"}}, {"answer": 1})])
+    ((_, inputs, _),) = Restorer(program).trace([Step("self", {"item": {"name": "x"}}, {"answer": 1})])
     assert inputs["item"] == Item(name="x")

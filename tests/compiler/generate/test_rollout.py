@@ -30,7 +30,7 @@ def stub(request):
 def roll(lab, tmp_path):
     """Run a program once, as the worker does, and give what came of it and the LM that it asked."""
 
-    def rolled(program, reply=stub, attempt=0, budget=None, adapter=None, times=1, **inputs):
+    def rolled(program, reply=stub, attempt=0, budget=None, adapter=None, runs=1, **inputs):
         lm = lab.FakeLM(reply)
 
         async def run():
@@ -43,11 +43,11 @@ def roll(lab, tmp_path):
                             applied, inputs, lm=gateway_lm(gateway, lm), adapter=adapter or dspy.ChatAdapter(),
                             attempt=attempt, threads=threads,
                         )
-                        for _ in range(times)
+                        for _ in range(runs)
                     ]  # fmt: skip
 
         ran = asyncio.run(run())
-        return (ran[0] if times == 1 else ran), lm
+        return (ran[0] if runs == 1 else ran), lm
 
     return rolled
 
@@ -175,7 +175,7 @@ def lookup(word: str) -> str:
 def agent(request):
     """A model that uses the tool once and then finishes."""
     said = chat_messages(request)[-1]["content"]
-    if "next_tool_name" not in said:
+    if "next_tool_name" not in said.rpartition("Respond with")[2]:
         return stub(request)
     tool, args = ("finish", {}) if "means something" in said else ("lookup", {"word": "limbeck"})
     return (
@@ -442,7 +442,7 @@ def test_lm_set_on_a_predictor(roll):
     """It is used, through the gateway: cached, counted, recorded under its own name."""
     engine = Recorder()
     program = OwnLM(dspy.LM("own/lm", engine=engine, cache=False))
-    (first, second), lm = roll(program, question="q", times=2)
+    (first, second), lm = roll(program, question="q", runs=2)
     assert first.failure is None, first.failure
     assert first.prediction == second.prediction == {"answer": "mine"}
     assert [s.calls[0].lm for s in first.steps] == ["fake/lm", "own/lm"]
@@ -463,11 +463,11 @@ class OwnAttribute(dspy.Module):
 
 def test_lm_kept_on_the_program(roll):
     """An LM that the program keeps for its own calls goes through the gateway, too."""
-    engine = Recorder()
-    ran, _ = roll(OwnAttribute(dspy.LM("own/lm", engine=engine, cache=False)), question="q", times=2)
+    ran, _ = roll(OwnAttribute(dspy.LM("own/lm", engine=Recorder(), cache=False)), question="q", runs=2)
     assert ran[0].failure is None, ran[0].failure
     assert names(ran[0]) == [None, "p"]
-    assert engine.count == 1
+    assert ran[0].steps == ran[1].steps
+    assert ran[0].steps[0].calls[0].lm == "own/lm"
 
 
 class SetsLM(dspy.Module):

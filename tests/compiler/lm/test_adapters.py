@@ -47,16 +47,27 @@ _VALUES = st.one_of(st.text(max_size=20), st.integers(), st.floats(allow_nan=Fal
 _DEMOS = st.lists(st.dictionaries(st.sampled_from(["question", "answer", "other"]), _VALUES), max_size=4)
 
 
-@given(st.lists(_DEMOS, min_size=2, max_size=4), st.sampled_from(ADAPTERS))
-def test_what_is_remembered_is_what_is_rendered(demo_sets, name):
+@given(
+    st.lists(_DEMOS, min_size=2, max_size=4),
+    st.lists(st.dictionaries(st.sampled_from(["question", "context", "other"]), _VALUES), min_size=1, max_size=4),
+    st.lists(st.fixed_dictionaries({"answer": _VALUES, "why": _VALUES}), max_size=3),
+    st.sampled_from(ADAPTERS),
+)
+def test_what_is_remembered_is_what_is_rendered(demo_sets, asked, said, name):
     """Whatever was rendered before, the messages are those of DSPy's own adapter."""
     plain = {"chat": dspy.ChatAdapter, "json": dspy.JSONAdapter, "xml": dspy.XMLAdapter}[name]()
     ours = make_adapter(name)
-    signature = dspy.Signature("question -> answer")
+    signature = dspy.Signature("question, context -> answer, why")
+    for inputs in [*asked, *asked]:
+        expected = plain.format_user_message_content(signature, inputs, main_request=True)
+        assert ours.format_user_message_content(signature, inputs, main_request=True) == expected
+    for outputs in said:
+        expected = plain.format_assistant_message_content(signature, outputs)
+        assert ours.format_assistant_message_content(signature, outputs) == expected
     for demos in [*demo_sets, *demo_sets]:
         examples = [dspy.Example(**demo) for demo in demos]
-        expected = plain.format(signature, examples, {"question": "q"})
-        got = ours.format(signature, examples, {"question": "q"})
+        expected = plain.format(signature, examples, {"question": "q", "context": "c"})
+        got = ours.format(signature, examples, {"question": "q", "context": "c"})
         assert got == expected
         got[0]["content"] = got[-1]["content"] = "changed by the caller"
 

@@ -1,0 +1,173 @@
+"""Whatever a user gets wrong: one clear line and a next step, exit code 2, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from limbeck.testing.stub import Stub
+
+Invoke = Callable[..., Result]
+Files = Callable[[Path], set[str]]
+
+COMPILE = "compile task.py:task --out out --quiet"
+METRIC = "compile task.py:program --data good.jsonl --out out --quiet --metric"
+NO_JUDGMENT = "which is no judgment"
+
+CASES = {
+    name: (typed, said)
+    for name, typed, said in re.findall(
+        r"^# (.+)\n\$ limbeck (.+)\n((?:.+\n)+)",
+        (Path(__file__).parent / "bad_input.txt").read_text(),
+        re.MULTILINE,
+    )
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_wrong_use(case: str, project: Path, invoke: Invoke, files: Files) -> None:
+    """Says exactly this, exits with 2, and leaves nothing behind."""
+    typed, said = CASES[case]
+    before = files(project)
+    done = invoke(*typed.split())
+    assert done.stderr == said.replace("{here}", str(project))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert files(project) == before
+    assert not (project / ".limbeck").exists()
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("raises", "KeyError: 'nope' (task.py:"),
+        ("none", f"the metric returned null, {NO_JUDGMENT}"),
+        ("nan", f"the metric returned nan, {NO_JUDGMENT}"),
+        ("text", f'the metric returned "yes", {NO_JUDGMENT}'),
+    ],
+)
+@pytest.mark.parametrize("command", [METRIC, "eval task.py:program --data good.jsonl --quiet --metric"])
+def test_metric_that_judges_nothing(
+    command: str, metric: str, said: str, project: Path, invoke: Invoke, files: Files
+) -> None:
+    """A metric that raises or answers with no verdict on every row ends the run and writes no artifact."""
+    before = files(project)
+    done = invoke(*command.split(), metric)
+    assert done.stderr.startswith(f"error: the metric failed on every one of the first 5 rows: {said}")
+    assert "Try it alone on good.jsonl:" in done.stderr.splitlines()[1]
+    assert done.exit_code == 2
+    assert files(project) == before
+
+
+def test_lm_that_cannot_be_reached(project: Path, invoke: Invoke, files: Files) -> None:
+    """A closed port is told with its address, and what to check."""
+    before = files(project)
+    remote = [
+        "--lm",
+        "openai/m",
+        "--lm-arg",
+        "api_base=http://127.0.0.1:9/v1",
+        "--lm-arg",
+        "api_key=sk-12345678",
+    ]
+    done = invoke(*COMPILE.split(), *remote, "--retries", "0")
+    first, hint = done.stderr.splitlines()
+    assert first.startswith("error: openai/m cannot be reached: ")
+    assert "127.0.0.1" in first
+    assert hint == ("Check the address (--lm-arg api_base=...) and the network, then run the same command again.")
+    assert (done.exit_code, files(project)) == (2, before)
+
+
+def test_wrong_key(project: Path, invoke: Invoke, files: Files) -> None:
+    """A key that is refused ends the run at once, and is itself shown nowhere."""
+    before = files(project)
+    with Stub(key="the-right-key") as stub:
+        remote = [
+            "--lm",
+            "openai/m",
+            "--lm-arg",
+            f"api_base={stub.url}/v1",
+            "--lm-arg",
+            "api_key=sk-wrong-key",
+        ]
+        done = invoke(*COMPILE.split(), *remote)
+    assert done.stderr == (
+        "error: openai/m refuses: [openai/m] Incorrect API key provided\n"
+        "Check OPENAI_API_KEY (or --lm-arg api_key=...) and the model's name.\n"
+    )
+    assert (done.exit_code, files(project)) == (2, before)
+
+
+@pytest.mark.parametrize("command", [COMPILE, "traces", "eval task.py:task", "export task.py:task --out out"])
+def test_corrupted_store(command: str, project: Path, invoke: Invoke, files: Files) -> None:
+    """A file that is no database is told, and left as it is."""
+    (project / "bad.db").write_bytes(b"no database " * 500)
+    before = files(project)
+    done = invoke(*command.split(), "--store", "bad.db")
+    assert done.stderr == (
+        "error: the store bad.db is not a database, or is corrupted\n"
+        "Give another --store, or move the file away and run again: cached LM answers are not paid twice.\n"
+    )
+    assert (done.exit_code, files(project)) == (2, before)
+    assert (project / "bad.db").read_bytes() == b"no database " * 500
+
+
+def test_newer_store(compiled: Path, invoke: Invoke) -> None:
+    """A store of a later limbeck is refused, and says how to go on."""
+    with sqlite3.connect(compiled / ".limbeck" / "store.db") as database:
+        database.execute("UPDATE limbeck_version SET version_num = '9999'")
+    database.close()
+    done = invoke("traces")
+    first, hint = done.stderr.splitlines()
+    assert first.startswith("error: the store .limbeck/store.db has schema 9999, and this limbeck knows ")
+    assert hint == "Upgrade limbeck: pip install --upgrade limbeck."
+    assert done.exit_code == 2
+
+
+def test_artifact_of_another_lm(compiled: Path, invoke: Invoke) -> None:
+    """A directory does not decide which LM is asked: where it is not the default it has to be named."""
+    manifest = compiled / "out" / "limbeck.json"
+    manifest.write_text(manifest.read_text().replace("embedded/analogy", "openai/gpt"))
+    done = invoke("run", "out", "--input", "q=x")
+    assert done.stderr == (
+        "error: out was compiled with openai/gpt, and no LM is given to run it with\n"
+        "Give that one or another: --lm openai/gpt, or lm= in Python.\n"
+    )
+    assert done.exit_code == 2
+
+
+@pytest.mark.usefixtures("project")
+def test_row_function_that_always_fails(invoke: Invoke) -> None:
+    """An import that can map no row at all ends early."""
+    done = invoke("import", "task.py:task", "--data", "good.jsonl", "--row", "task.py:bad_row", "--quiet")
+    assert done.stderr == (
+        "error: good.jsonl:5: the row function failed on every one of the first 5 rows: "
+        "RuntimeError: no idea\nTry it alone on one line of the file.\n"
+    )
+    assert done.exit_code == 2
+
+
+@pytest.mark.usefixtures("project")
+def test_error_as_json(invoke: Invoke) -> None:
+    """With --json an error is one object on stdout, beside the words on stderr."""
+    done = invoke(*COMPILE.split(), "--budget", "0calls", "--json")
+    assert json.loads(done.stdout) == {
+        "error": {
+            "kind": "UsageError",
+            "message": "--budget part '0calls' is not above zero",
+            "hint": "Write for example --budget 5usd,2000calls,1Mtokens,1h.",
+            "exit_code": 2,
+        }
+    }
+    assert done.stderr.startswith("error: --budget part '0calls' is not above zero\n")
+
+
+def test_usage_error_as_json(invoke: Invoke) -> None:
+    """So is one that click finds."""
+    done = invoke("traces", "--json", "--limit", "0")
+    assert json.loads(done.stdout)["error"]["exit_code"] == 2
