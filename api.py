@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .compiler.check import Checked, check_task
 from .compiler.compile import Compiled, compile_task
@@ -30,8 +30,8 @@ from .compiler.session import DEFAULT_STORE, Options
 from .errors import DataError, LimbeckError, LMSetupError, TargetError, UsageError
 from .records import Candidate, Example, Json, Trace
 from .signatures.examples import coerce_examples, read_examples, read_rows
-from .signatures.splits import make_splits
 from .signatures.loading import load_module, load_object, split_target
+from .signatures.splits import make_splits
 from .signatures.target import load_target
 from .signatures.task import Data, Task
 from .signatures.validate import Validator
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 DEFAULT_LM = Options.lm
 
-Target = "str | Path | Task | dspy.Module"
+Target: TypeAlias = "str | Path | Task | dspy.Module"
+"""What a function works on; see above."""
+
 T = TypeVar("T")
 
 
@@ -59,7 +61,7 @@ def options(
     try:
         made = Options(budget=limits, set=dict(set or {}), **settings)
     except TypeError as error:
-        raise UsageError(f"unknown setting: {error}", hint=f"There are {', '.join(Options.__annotations__)}.") from error
+        raise UsageError(f"unknown setting: {error}", hint=f"There are {', '.join(Options.__annotations__)}") from error
     if made.concurrency < 1:
         raise UsageError(f"concurrency is {made.concurrency}, and at least one call has to be in flight")
     return made
@@ -67,7 +69,8 @@ def options(
 
 async def acompile(
     target: Target, out: str | Path, *, metric: Any = None, optimizer: str = "bootstrap", train: Data | None = None,
-    val: Data | None = None, test: Data | None = None, data: Data | None = None, progress: Progress | None = None, **settings: Any,
+    val: Data | None = None, test: Data | None = None, data: Data | None = None, progress: Progress | None = None,
+    **settings: Any,
 ) -> Compiled:  # fmt: skip
     """Compile a program: run it, keep what passes, choose demos, prove the gain, write the artifact.
 
@@ -142,7 +145,7 @@ async def arun(
 async def arun_traces(
     target: Target, inputs: Iterable[Mapping[str, Any]] | str | Path, *, progress: Progress | None = None,
     total: int | None = None, text: bool = False, **settings: Any,
-) -> AsyncIterator[Trace]:  # fmt: skip
+) -> AsyncGenerator[Trace, None]:  # fmt: skip
     """Like ``arun`` for many inputs, but streams the traces, failed ones included.
 
     With ``text`` the values are strings to be read as the program's types, like the cells of a CSV file.
@@ -150,6 +153,8 @@ async def arun_traces(
     chosen = options(**_as_compiled(target, settings))
     task, candidate = load(target, need_metric=False)
     rows = _unlabelled(task, inputs, text=text)
+    if total is None and isinstance(inputs, (str, Path)):
+        total = _count(Path(inputs))
     made = predict(task, rows, candidate=candidate, options=chosen, progress=progress, total=total)
     async with aclosing(made) as traces:
         async for trace in traces:
@@ -342,9 +347,17 @@ def _rows(task: Task, data: Any, seed: int) -> tuple[Iterable[Example], int | No
         return rows, len(rows)
     if isinstance(data, (str, Path)):
         found = read_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
-        return _begun(found), None
+        return _begun(found), _count(Path(data))
     examples = coerce_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
     return examples, len(examples)
+
+
+def _count(path: Path) -> int | None:
+    """Number of rows in a file, where that is cheap to tell."""
+    if path.suffix.lower() not in {".jsonl", ".ndjson"}:
+        return None
+    with path.open("rb") as file:
+        return sum(not line.isspace() for line in file)
 
 
 def _begun(items: Iterator[T]) -> Iterator[T]:

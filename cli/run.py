@@ -44,6 +44,8 @@ def command(
         hint = "Give --input NAME=VALUE for each input, or --data FILE."
         raise UsageError("there is no input" if not row else "both --input and --data are given", hint=hint)
     made = options.settings(given)
+    if data is None or (out is None and not shell.as_json and shell.out.isatty()):
+        shell.be_silent()  # one prediction is quick, and many are themselves what is seen to go on
     work = _Work(shell, single=data is None)
     traces = api.arun_traces(target, data or [row], text=data is None, progress=shell.progress, **made)
     with ExitStack() as stack:

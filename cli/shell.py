@@ -53,6 +53,12 @@ class Shell:
 
         return make_progress(sys.stderr, quiet=self.quiet)
 
+    def be_silent(self) -> None:
+        """Show nothing of what goes on from here."""
+        from .progress import Watch
+
+        self.progress = Watch()
+
     def finish(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run asynchronous work to its end; then take the view of its progress away."""
         from .interrupt import finish

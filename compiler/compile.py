@@ -108,7 +108,6 @@ async def compile_task(
             task=task.name or "", gate=judged, counts={**outcomes},
             facts={"optimizer": optimizer, **session.public_lm(), "seed": options.seed, **{f"{k} rows": n for k, n in sizes.items()}},
         )  # fmt: skip
-        write_artifact(out, program=task.program, candidate=candidate, manifest=manifest, adapter=options.adapter, report=report)
         for name, scored, mean, interval in (
             ("baseline", baseline, judged.baseline, judged.baseline_interval),
             ("compiled", compiled, judged.compiled, judged.compiled_interval),
@@ -117,6 +116,8 @@ async def compile_task(
                 session.run, scored.candidate, "test", mean=mean, n=judged.n, low=interval.low, high=interval.high,
                 detail={"program": name},
             )
+        session.store.flush()  # an artifact is there only when its traces are, also if we are killed right now
+        write_artifact(out, program=task.program, candidate=candidate, manifest=manifest, adapter=options.adapter, report=report)
         session.summary = {"artifact": str(out), "gate": asdict(judged), "candidate": candidate.id}
         result = Compiled(out, task.name or "", judged, candidate, sizes, demos, outcomes, spent(session.meter), session.run)
     return result

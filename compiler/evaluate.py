@@ -89,8 +89,9 @@ async def evaluate_task(
         interval = score_interval(scores)
         mean = sum(scores) / len(scores)
         session.store.add_evaluation(
-            session.run, chosen.id, "eval", mean=mean, n=len(scores), low=interval.low, high=interval.high, detail=outcomes
-        )
+            session.run, chosen.id, "eval", mean=mean, n=len(scores), low=interval.low, high=interval.high,
+            detail=outcomes,
+        )  # fmt: skip
         session.summary = {"score": mean, "rows": len(scores), "outcomes": outcomes}
         return Evaluated(task.name or "", len(scores), mean, interval, outcomes, reasons, spent(session.meter),
                          session.run, out)  # fmt: skip

@@ -79,7 +79,7 @@ class _Mapper:
         self._do = "Return a dict with" if row else "Give --row module.py:function; it returns a dict with"
         self._name, self._predictor = next(iter(named.items()))
         self._validator = Validator(task.input_names, task.example_types, task.optional_inputs)
-        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._attempts: Counter[str] = Counter()
         self._seen: set[str] = set()
         self._program = program_fingerprint(task.program)
         self._candidate = base_candidate(task.program).id
@@ -121,8 +121,9 @@ class _Mapper:
         lm = str(row.get("lm") or "unknown")
         attempt = row.get("attempt")
         if attempt is None:
-            attempt = self._attempts[example.id, lm]
-            self._attempts[example.id, lm] += 1
+            key = f"{example.id} {lm}"  # a text, unlike a pair, is nothing that the garbage collector walks through
+            attempt = self._attempts[key]
+            self._attempts[key] += 1
         completion = row.get("completion")
         outputs, failure = self._outputs(row)
         call = Call(lm, list(row.get("messages") or []), completion)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def predict(
     task: Task, examples: Iterable[Example], *, candidate: Candidate | None = None, options: Options | None = None,
     progress: Progress | None = None, total: int | None = None,
-) -> AsyncIterator[Trace]:  # fmt: skip
+) -> AsyncGenerator[Trace, None]:  # fmt: skip
     """Yield a trace an input, in order. Its prediction is None where the program failed, with the reason.
 
     The traces are stored without a verdict, so they are never exported as verified; importing their labels later

@@ -13,7 +13,6 @@ import asyncio
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -40,25 +39,26 @@ _KEYWORDS = {"example": 0, "gold": 0, "prediction": 1, "pred": 1, "trace": 2, "p
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def normalize(answer: object, threshold: float | None = None) -> Verdict:
-    """Turn what a metric returned into a verdict, by the rules at the top of this file."""
+def normalize(answer: object, threshold: float | None = None, fingerprint: str = "") -> Verdict:
+    """Turn what a metric of this version returned into a verdict, by the rules at the top of this file."""
     score, feedback, rest = _parts(answer)
     if isinstance(score, bool):
-        return Verdict("metric", score, feedback=feedback, evidence=rest)
+        return Verdict("metric", score, None, feedback, rest, fingerprint)
     if isinstance(score, str) or not isinstance(score, Real):
-        return _unusable(answer)
+        return _unusable(answer, fingerprint)
     number = float(score)
     if not math.isfinite(number):
-        return _unusable(answer)
+        return _unusable(answer, fingerprint)
     passed = number >= (PASSING if threshold is None else threshold)
-    return Verdict("metric", passed, number, feedback, rest)
+    return Verdict("metric", passed, number, feedback, rest, fingerprint)
 
 
-def _unusable(answer: object) -> Verdict:
+def _unusable(answer: object, fingerprint: str) -> Verdict:
     shown = clip(str(answer) if isinstance(answer, float) else short(answer))
     return Verdict(
-        "metric", passed=False, error=f"the metric returned {shown}, which is no judgment. {_ANSWERS}"
-    )
+        "metric", passed=False, error=f"the metric returned {shown}, which is no judgment. {_ANSWERS}",
+        fingerprint=fingerprint,
+    )  # fmt: skip
 
 
 def _parts(answer: object) -> tuple[Any, str, Json]:
@@ -149,12 +149,9 @@ class Judge:
         return self._call(to_dspy(example, self._types), _prediction(prediction, self._outputs), list(trace))
 
     def _verdict(self, answer: object = None, *, error: str | None = None) -> Verdict:
-        verdict = (
-            normalize(answer, self._threshold)
-            if error is None
-            else Verdict("metric", passed=False, error=error)
-        )
-        return replace(verdict, fingerprint=self.fingerprint)
+        if error is not None:
+            return Verdict("metric", passed=False, error=error, fingerprint=self.fingerprint)
+        return normalize(answer, self._threshold, self.fingerprint)
 
 
 def _prediction(values: Any, types: Mapping[str, Any]) -> dspy.Prediction:

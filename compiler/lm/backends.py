@@ -11,6 +11,8 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from dspy.utils.exceptions import LMUnexpectedError
+
 from ...errors import LMSetupError
 from ...records import Json
 from .prices import Price, max_output_tokens, parse_price, price_of
@@ -128,6 +130,8 @@ class ProviderBackend:
         del salt  # the cache key holds it; the provider samples anew by itself
         async with asyncio.timeout(self._timeout):
             answer: Response = await self._ask(request)
+        if (answer.provider_data or {}).get("choices") == []:  # DSPy makes an empty text of it
+            raise LMUnexpectedError("the answer holds no choices", model=self.name)
         return answer
 
     async def aclose(self) -> None:

@@ -270,8 +270,9 @@ class Gateway:
             return response
         except dx.LMTimeoutError:
             raise
-        except dx.LMProviderError:
-            used = Amount(calls=1)  # the provider refused: nothing to bill but the call
+        except dx.LMProviderError as error:
+            if not _spoiled(error):
+                used = Amount(calls=1)  # the provider refused: nothing to bill but the call
             raise
         except TimeoutError as error:
             raise dx.LMTimeoutError("no answer in time", model=backend.name) from error
@@ -352,7 +353,12 @@ class Gateway:
 
 def _transient(error: Exception) -> bool:
     """Worth another try: what DSPy says, and answers that are no JSON or have no content."""
-    return isinstance(error, Exception) and (is_retryable_lm_error(error) or isinstance(error, dx.LMUnexpectedError))
+    return is_retryable_lm_error(error) or isinstance(error, dx.LMUnexpectedError) or _spoiled(error)
+
+
+def _spoiled(error: Exception) -> bool:
+    """An answer that the provider meant well and that cannot be read, such as JSON that was cut off."""
+    return isinstance(error, dx.LMProviderError) and error.status is not None and error.status < 300
 
 
 def _unreachable(error: Exception) -> bool:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import dspy
 
 Fill = Callable[[Mapping[str, Any]], str | None]
-"""Puts text values into a learned template; None where a value is missing or more than text."""
+"""Puts text values into a learned template; None where a value is missing, empty, or more than text."""
 
 _KEPT_DEMO_SETS = 64  # rendered demo sets a signature; leave-one-out makes a few
 _HASHABLE = {str, int, float, bool, type(None)}
-_HOLES = ("\x00limbeck-hole-{}\x00", " <{}&amp;\"'\n\u2028[[ ## {{x}} ## ]]\n\n")
-"""Stand-ins for a value: one to find its place by, and one that would show if it were escaped or stripped."""
+_HOLES = ("\x00limbeck-hole-{}\x00", "<{}&amp;\"'\n\u2028[[ ## {{x}} ## ]]\n\n.")
+"""Stand-ins for a value: one to find its place by, and one that would show if it were escaped."""
 
 
 @cache
@@ -93,8 +93,8 @@ def remembering(base: type[dspy.Adapter]) -> type[dspy.Adapter]:
 def template(render: Callable[[Json], str], names: Sequence[str]) -> Fill:
     """Learn the fixed text around the values, so that plain text need only be put in.
 
-    It is tried on values that would show any escaping or stripping; where it does not give what ``render`` gives,
-    the template never fills.
+    It is tried on values that would show any escaping; where it does not give what ``render`` gives, the template
+    never fills.
     """
     pieces = _split(render({name: _HOLES[0].format(name) for name in names}), names)
 
@@ -102,8 +102,8 @@ def template(render: Callable[[Json], str], names: Sequence[str]) -> Fill:
         if pieces is None:
             return None
         texts = [values.get(name) for name in names]
-        if not all(type(text) is str for text in texts):
-            return None
+        if not all(type(text) is str and text and text == text.strip() for text in texts):
+            return None  # some adapters strip what they put together
         return pieces[0] + "".join(f"{text}{after}" for text, after in zip(texts, pieces[1:], strict=True))
 
     trial = {name: _HOLES[1].format(name) for name in names}
@@ -113,7 +113,7 @@ def template(render: Callable[[Json], str], names: Sequence[str]) -> Fill:
 
 
 def _split(text: str, names: Sequence[str]) -> list[str] | None:
-    """Cut a text at the holes, which must come once each and in order, with text that nothing strips at both ends."""
+    """Cut a text at the holes, which must come once each and in order, with some text at both ends."""
     pieces = []
     for name in names:
         before, hole, text = text.partition(_HOLES[0].format(name))

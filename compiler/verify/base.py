@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from ...records import Example, Trace, Verdict
@@ -36,7 +35,7 @@ async def judge(trace: Trace, verifiers: Sequence[Verifier]) -> Trace:
         verdicts += await verifier.verify(trace, trace.example)
         if not all(v.passed for v in verdicts):
             break
-    return replace(trace, verdicts=verdicts)
+    return trace.with_verdicts(verdicts)
 
 
 def is_current(trace: Trace, verifiers: Sequence[Verifier]) -> bool:

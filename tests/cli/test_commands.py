@@ -83,10 +83,9 @@ def test_compile_tells_all_in_order(project: Path, invoke: Invoke) -> None:
     assert done.exit_code == 0
     assert done.stderr == ""
     parts = (
-        "task.py:task compiled with bootstrap", "rows", "train 20, val 8, test 12", "demos of self",
-        "4 bootstrapped + 12 labelled", "rollouts", "passed", "not kept", "95% interval",
-        "baseline", "compiled", "gain", "on 12 test rows", "spent", "artifact", "out: program.json", "Next", "limbeck eval out", "limbeck run out",
-        "limbeck export task.py:task",
+        "task.py:task compiled with bootstrap", "train 20, val 8, test 12", "4 bootstrapped + 12 labelled", "rollouts",
+        "not kept", "95% interval", "baseline", "compiled", "gain", "on 12 test rows", "spent", "out: program.json",
+        "Next", "limbeck eval out", "limbeck run out", "limbeck export task.py:task",
     )  # fmt: skip
     place = 0
     for part in parts:
@@ -173,7 +172,7 @@ def test_eval_writes_predictions(compiled: Path, invoke: Invoke) -> None:
 @pytest.mark.usefixtures("compiled")
 def test_run_one_input(invoke: Invoke) -> None:
     """One input gives one JSON object; a text stays a text even if it looks like a number."""
-    done = invoke("run", "out", "--input", "q=3", "--quiet")
+    done = invoke("run", "out", "--input", "q=3")
     assert json.loads(done.stdout)["a"] in {"yes", "no"}
     assert done.stderr == ""
 

@@ -40,6 +40,26 @@ def metric(example, prediction):
     return True
 """
 
+STUBBORN = """
+import asyncio, sys
+import dspy
+
+class Stubborn(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.answer = dspy.Predict("q -> a")
+
+    async def aforward(self, q):
+        print("begun", file=sys.stderr, flush=True)
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                print("cancelled", file=sys.stderr, flush=True)
+
+program = Stubborn()
+"""
+
 
 @pytest.fixture(scope="module")
 def stub() -> Iterator[Stub]:
@@ -47,16 +67,16 @@ def stub() -> Iterator[Stub]:
         yield running
 
 
+# Signals as a shell sets them; what runs tests in the background may ignore Ctrl-C.
+LIMBECK = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from limbeck.cli.main import main; main()"
+)
+
+
 def start(project: Path, *args: str) -> subprocess.Popen[str]:
-    """Start ``limbeck`` with its own signals, as a shell would."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "limbeck", *args],
-        cwd=project,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # CI may ignore it
-    )
+    """Start ``limbeck`` in a process of its own."""
+    command = [sys.executable, "-c", LIMBECK, *args]
+    return subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def compile_args(stub: Stub) -> list[str]:
@@ -124,25 +144,37 @@ def test_ctrl_c_while_a_module_is_imported(project: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_second_ctrl_c_stops_at_once(project: Path) -> None:
+    """A program that will not be cancelled is left behind."""
+    (project / "stubborn.py").write_text(STUBBORN)
+    process = start(project, "run", "stubborn.py:program", "--input", "q=x")
+    until(process, "begun")
+    process.send_signal(signal.SIGINT)
+    until(process, "cancelled")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+
+
 def test_reader_that_goes_away(project: Path) -> None:
     """``limbeck ... | head`` ends without a word."""
-    process = start(project, "run", "task.py:program", "--data", "good.jsonl", "--quiet")
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == ""
-    assert process.wait(timeout=20) == 0
+    with start(project, "run", "task.py:program", "--data", "good.jsonl", "--quiet") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
 
 
 def test_stderr_that_goes_away(project: Path) -> None:
     """A closed stderr does not stop the work."""
-    process = start(project, "eval", "task.py:task", "--json")
-    assert process.stderr is not None
-    assert process.stdout is not None
-    process.stderr.close()
-    assert json.loads(process.stdout.read())["rows"] == 12
-    assert process.wait(timeout=20) == 0
+    with start(project, "eval", "task.py:task", "--json") as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["rows"] == 12
+    assert process.returncode == 0
 
 
 def test_piped_output_is_plain(project: Path, cli: Cli) -> None:
@@ -188,7 +220,7 @@ def on_terminal(project: Path, *args: str, env: dict[str, str] | None = None) ->
 
 def test_live_view(project: Path, stub: Stub) -> None:
     """On a terminal the phases are drawn in place; the cursor comes back at the end."""
-    drawn = on_terminal(project, *compile_args(stub), "--concurrency", "16", "--budget", "500calls")
+    drawn = on_terminal(project, *compile_args(stub), "--concurrency", "3", "--budget", "500calls")
     assert "\x1b[2K" in drawn
     assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")
     for word in ("bootstrap", "baseline on test rows", "compiled on test rows", "/12", "pass", "of 500 calls", " left"):

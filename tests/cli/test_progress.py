@@ -138,8 +138,8 @@ def test_spending_against_limits() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.44, "0.4 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (3600, "1 h")],
-)  # fmt: skip
+    [(0.44, "0.4 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
 def test_duration(seconds: float, words: str) -> None:
     """Two units at most."""
     assert duration(seconds) == words

@@ -37,8 +37,8 @@ def commands() -> Iterator[tuple[str, str]]:
     """Every limbeck command line in a code block, with the page that it stands on."""
     for page in PAGES:
         for _, body in FENCE.findall(page.read_text(encoding="utf-8")):
-            for line in body.replace("\\\n", " ").splitlines():
-                command = re.sub(r"\s+# .*", "", line.strip().removeprefix("$ "))
+            for part in re.split(r"\n| && ", body.replace("\\\n", " ")):
+                command = re.sub(r"\s+# .*", "", part.strip().removeprefix("$ "))
                 if command.startswith("limbeck "):
                     yield str(page.relative_to(ROOT)), command
 

@@ -86,10 +86,11 @@ class Place:
         return self.folder / "store" / "store.db"
 
     def options(self, **more: Any) -> dict[str, Any]:
+        more = {**self.settings, **more}
         lm_args = {"api_base": f"{self.url}/v1", "api_key": KEY, "max_tokens": 100, **more.pop("lm_args", {})}
         return {
             "lm": "openai/stub", "lm_args": lm_args, "store": str(self.store), "concurrency": 8,
-            "retries": Retries(attempts=12, base=0.005, cap=0.02), **self.settings, **more,
+            "retries": Retries(attempts=12, base=0.005, cap=0.02), **more,
         }  # fmt: skip
 
     def compile(self, out: str = "out", **more: Any) -> dict[str, bytes]:
