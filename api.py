@@ -238,11 +238,19 @@ def _export(
     task: Task, candidate: Candidate | None, out: Path, *, lm: str | None, store: str | Path,
     stop: threading.Event, **settings: Any,
 ) -> DatasetResult:  # fmt: skip
-    held_out = {e.input_id for e in make_splits(task, seed=settings["seed"]).test} if _has_data(task) else set()
     with Store.open(store, create=False) as kept:
+        held_out = _held_out(task, kept, settings["seed"])
         traces = _until(stop, kept.traces(task=task.name or "", lm=lm, order="input"))
         return export_traces(traces, out=out, program=task.program, candidate=candidate, held_out=held_out,
                              task=task.name or "", **settings)  # fmt: skip
+
+
+def _held_out(task: Task, kept: Store, seed: int) -> set[str]:
+    """Inputs of the task's test rows, and of those of every compile in the store, whatever seed or files it had."""
+    inputs = {e.input_id for e in make_splits(task, seed=seed).test} if _has_data(task) else set()
+    for found in kept.runs(task=task.name or "", command="compile"):
+        inputs |= set((found.summary or {}).get("test_inputs", ()))
+    return inputs
 
 
 def _until(stop: threading.Event, items: Iterable[T]) -> Iterator[T]:

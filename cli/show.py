@@ -104,8 +104,7 @@ def interval(bounds: Mapping[str, float], *, percent: bool, sign: str = "") -> s
 def gate_table(console: Console, gate: Json) -> None:
     """Print baseline and compiled score with their intervals, the gain with its own, and the verdict."""
     verdict = str(gate["verdict"])
-    shares = is_share(gate["baseline_interval"], gate["compiled_interval"])
-    percent = "points" in verdict if gate["gain"] else shares  # the gate knows the range of the scores
+    percent = bool(gate.get("shares", True))
     scale = 100 if percent else 1
     rows = [
         (name, score(gate[name], percent=percent), interval(gate[f"{name}_interval"], percent=percent))

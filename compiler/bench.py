@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,6 +31,7 @@ class DurableBench:
     Attributes:
         run: Id of the run that new traces belong to.
         durable: Whether traces go into the store; predictions that nobody judges do not.
+        reuse: Whether rollouts are taken from the store; where LM calls are recorded, they have to be made.
         outcomes: Rollouts of this run by outcome, those that the store answered included.
     """
 
@@ -46,6 +48,7 @@ class DurableBench:
     options: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress = field(default_factory=Silent)
     durable: bool = True
+    reuse: bool = True
     outcomes: Counter[str] = field(default_factory=Counter)
     _known: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
@@ -78,7 +81,7 @@ class DurableBench:
 
     async def rollouts(
         self, candidate: Candidate, examples: Iterable[Example], attempts: int = 1, *, teacher: bool = False
-    ) -> AsyncIterator[Trace]:
+    ) -> AsyncGenerator[Trace]:
         """Run a candidate over examples; traces come in the order of examples and attempts."""
         plan = (Rollout(candidate, e, attempt, teacher) for e in examples for attempt in range(attempts))
         async with aclosing(self._traces(plan)) as traces:
@@ -102,7 +105,7 @@ class DurableBench:
 
     async def _traces(
         self, plan: Iterable[Rollout], *, light: bool = False, speculative: bool = False
-    ) -> AsyncIterator[Trace]:
+    ) -> AsyncGenerator[Trace]:
         """Traces in the order of the plan, read in chunks so that memory stays flat."""
         for chunk in _chunks(plan, _CHUNK):
             ids = [self._register(rollout) for rollout in chunk]
@@ -111,6 +114,7 @@ class DurableBench:
             async with aclosing(self.engine.run(missing)) as fresh:
                 for i in ids:
                     if i in known:
+                        await asyncio.sleep(0)  # or nothing else gets a turn while many are answered by the store
                         if speculative:
                             self._stored.add(i)
                         yield await self._judged_again(known[i])
@@ -121,7 +125,7 @@ class DurableBench:
                     yield trace
 
     def _known_traces(self, ids: list[str], *, light: bool) -> dict[str, Trace]:
-        if not self.durable:
+        if not self.reuse:
             return {}
         return {i: t for i, t in self.store.get(ids, light=light).items() if _is_settled(t)}
 
@@ -165,8 +169,7 @@ def _hopeless(trace: Trace) -> LimbeckError:
         return TargetError(f"the program {said}: {trace.failure.message}", hint=f"Try it alone on {where}.")
     broken = next(v for v in trace.verdicts if v.error)
     name = broken.verifier.replace("check:", "check ")
-    hint = f"Try it alone on {where}; a metric gives a bool, a number or dspy.Prediction(score=...)."
-    return MetricError(f"the {name} {said}: {broken.error}", hint=hint)
+    return MetricError(f"the {name} {said}: {broken.error}", hint=f"Try it alone on {where}.")
 
 
 def _is_settled(trace: Trace) -> bool:

@@ -88,7 +88,7 @@ async def check_task(
     options = options or Options()
     chosen = make_optimizer(optimizer, options.set)
     given = data or {}
-    splits = make_splits(task, seed=options.seed, train=given.get("train"), val=given.get("val"),
+    splits = make_splits(task, seed=options.seed, need_val=chosen.needs_val, train=given.get("train"), val=given.get("val"),
                          test=given.get("test"), data=given.get("data"))  # fmt: skip
     gold, problem = await _gold(task, splits.train)
     rows = [*splits.train, *splits.val, *splits.test]

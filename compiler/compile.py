@@ -89,12 +89,14 @@ async def compile_task(
     options = options or Options()
     check_out(out)
     chosen = make_optimizer(optimizer, options.set)
-    splits = make_splits(task, seed=options.seed, **(data or {}))
+    splits = make_splits(task, seed=options.seed, need_val=chosen.needs_val, **(data or {}))
     async with open_session(
         task, options, "compile", train=splits.train, val=splits.val, progress=progress,
         args={"target": target, "out": str(out), "optimizer": optimizer, "lm": str(options.lm), "seed": options.seed,
               "budget": str(options.budget)},
     ) as session:  # fmt: skip
+        # Whatever becomes of this run, no dataset may contain what it tests on.
+        session.summary["test_inputs"] = sorted({e.input_id for e in splits.test})
         session.progress.phase(optimizer, None)
         candidate = await chosen.optimize(session.bench)
         baseline = await _score(session, "baseline", session.bench.base, splits)
@@ -118,7 +120,7 @@ async def compile_task(
             )
         session.store.flush()  # an artifact is there only when its traces are, also if we are killed right now
         write_artifact(out, program=task.program, candidate=candidate, manifest=manifest, adapter=options.adapter, report=report)
-        session.summary = {"artifact": str(out), "gate": asdict(judged), "candidate": candidate.id}
+        session.summary |= {"artifact": str(out), "gate": asdict(judged), "candidate": candidate.id}
         result = Compiled(out, task.name or "", judged, candidate, sizes, demos, outcomes, spent(session.meter), session.run)
     return result
 

@@ -134,6 +134,7 @@ async def open_session(
     bench = DurableBench(
         setting, LocalEngine(worker, options.concurrency), worker, store, run, base,
         train, val, options.seed, options.concurrency, options.set, progress, durable=judged,
+        reuse=judged and recording is None,
     )  # fmt: skip
     session = Session(options, task, store, run, meter, secrets, student, teacher, bench, progress)
     status = "interrupted"
@@ -162,10 +163,10 @@ async def open_session(
 
 
 def spent(meter: Meter) -> Json:
-    """What a run used, as JSON."""
+    """What a run used, as JSON; ``usd`` is None where a price is not known."""
     return {
         "calls": meter.spent.calls, "cache_hits": meter.hits, "input_tokens": meter.input_tokens,
-        "output_tokens": meter.output_tokens, "usd": round(meter.spent.usd, 6),
+        "output_tokens": meter.output_tokens, "usd": None if meter.unpriced else round(meter.spent.usd, 6),
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ executes it again from the top: what the store already has answers at once.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..records import Candidate, Evaluation, Example, Trace
 
@@ -63,7 +63,13 @@ class Bench(Protocol):
 
 
 class Optimizer(Protocol):
-    """How to choose a candidate. Looked up by name through the entry points ``limbeck.optimizers``."""
+    """How to choose a candidate. Looked up by name through the entry points ``limbeck.optimizers``.
+
+    Attributes:
+        needs_val: Whether it chooses by validation rows; without, none are set aside from the data.
+    """
+
+    needs_val: ClassVar[bool]
 
     async def optimize(self, bench: Bench) -> Candidate:
         """Return the candidate to ship, built from what the bench shows on train and val data."""

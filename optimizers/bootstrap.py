@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -29,6 +30,7 @@ class Bootstrap:
     on Python's pickle; here it is drawn by the content of the trace.
     """
 
+    needs_val: ClassVar[bool] = False
     max_bootstrapped_demos: int = Field(default=4, ge=0)
     max_labeled_demos: int = Field(default=16, ge=0)
     max_rounds: int = Field(default=1, ge=1)

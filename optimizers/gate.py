@@ -55,6 +55,7 @@ class Gate:
         interval: Interval of the gain, from the paired differences.
         proven: Whether the whole interval of the gain lies above zero.
         verdict: The same in plain words.
+        shares: Whether scores are shares of one, to be shown in percent.
     """
 
     n: int
@@ -66,6 +67,7 @@ class Gate:
     interval: Interval
     proven: bool
     verdict: str
+    shares: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def gate(baseline: Sequence[float], compiled: Sequence[float], *, confidence: fl
         gain=gain,
         interval=interval,
         proven=interval.low > 0,
+        shares=scale.unit,
         verdict=_verdict(gain, interval, n, _rows_needed(gain, deviation, confidence) - n, scale),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -19,6 +20,7 @@ class Labeled:
     Picks the rows that ``dspy.LabeledFewShot`` picks (DSPy 3.4, arXiv 2310.03714) for the same seed, data and k.
     """
 
+    needs_val: ClassVar[bool] = False
     k: int = Field(default=16, ge=0)
 
     async def optimize(self, bench: Bench) -> Candidate:

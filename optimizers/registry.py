@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from importlib.metadata import entry_points
 from typing import Any, cast
 
@@ -38,6 +39,5 @@ def make_optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
 
 
 def _options(kind: Any) -> list[str]:
-    fields = getattr(kind, "__dataclass_fields__", {})
-    return [f"{name} (default {field.default.default})" if hasattr(field.default, "default") else name
-            for name, field in fields.items()]  # fmt: skip
+    own = fields(kind) if is_dataclass(kind) else ()
+    return [f"{f.name} (default {f.default.default})" if hasattr(f.default, "default") else f.name for f in own]

@@ -74,7 +74,7 @@ def make_splits(
     Args:
         task: The task that declares the data.
         seed: Seed of the draw.
-        need_val: Whether val must not be empty.
+        need_val: Whether validation rows are wanted; without, none are set aside unless they are given.
         train: Takes the place of the task's own; relative paths are relative to the current directory here.
         val: Likewise.
         test: Likewise.
@@ -86,21 +86,18 @@ def make_splits(
     """
     given = _read(task, {"train": train, "val": val, "test": test, "data": data})
     _check_disjoint(given)
-    pool_name = "data" if "data" in given else "train"
     wanted = _wanted(given, need_val=need_val)
-    if not wanted:
-        return _splits(given, ())
-    shares = dict(zip(get_args(SplitName), fractions, strict=True))
-    if "train" not in wanted:  # what is not drawn away from train stays there
-        shares["train"] = 1 - sum(shares[name] for name in wanted)
-    drawn = _draw(
-        given[pool_name],
-        {name: shares[name] for name in get_args(SplitName) if name in {"train", *wanted}},
-        seed,
-        task,
-        pool_name,
-    )
-    return _splits({**given, **drawn}, wanted)
+    pool_name = "data" if "data" in given else "train"
+    parts, rest = dict(given), 1.0
+    pool = parts.pop(pool_name, [])
+    # Test rows are drawn first: they are the same whether or not somebody needs validation rows.
+    for name, share in (("test", fractions[2]), ("val", fractions[1])):
+        if name in wanted:
+            pool, parts[name] = _draw(pool, share / rest, seed, task, pool_name, wanted)
+            rest -= share
+    drawn = tuple(name for name in get_args(SplitName) if name in wanted or (name == "train" and "data" in given))
+    parts.setdefault("train", pool)
+    return _splits(parts, drawn)
 
 
 def _splits(parts: dict[str, list[Example]], drawn: tuple[SplitName, ...]) -> Splits:
@@ -109,7 +106,9 @@ def _splits(parts: dict[str, list[Example]], drawn: tuple[SplitName, ...]) -> Sp
 
 def _read(task: Task, overrides: dict[str, Data | None]) -> dict[str, list[Example]]:
     """Read what is given, by name. ``data`` that is given here stands against all that the task declares."""
-    declared: dict[str, Data | None] = {} if overrides["data"] is not None else vars(task)
+    declared: dict[str, Data | None] = {} if overrides["data"] is not None else dict(vars(task))
+    if overrides["train"] is not None:
+        declared.pop("data", None)  # there is nothing left to draw from it
     found = {}
     for name, override in overrides.items():
         if override is not None:
@@ -128,13 +127,10 @@ def _read(task: Task, overrides: dict[str, Data | None]) -> dict[str, list[Examp
 
 def _wanted(given: dict[str, list[Example]], *, need_val: bool) -> tuple[SplitName, ...]:
     """Name what is to be drawn."""
-    if "data" in given:
-        return tuple(name for name in get_args(SplitName) if name not in given)
-    if "train" not in given:
+    if not {"data", "train"} & given.keys():
         return ()
-    if "test" in given:
-        return ("val",) if need_val and "val" not in given else ()
-    return ("test",) if "val" in given else ("val", "test")
+    names: tuple[SplitName, ...] = ("val", "test") if need_val else ("test",)
+    return tuple(name for name in names if name not in given)
 
 
 def _check_disjoint(given: dict[str, list[Example]]) -> None:
@@ -159,23 +155,17 @@ def _check_pair(one: str, left: list[Example], other: str, right: list[Example])
 
 
 def _draw(
-    pool: list[Example], shares: dict[str, float], seed: int, task: Task, name: str
-) -> dict[str, list[Example]]:
-    """Deal the distinct inputs out, each to the split that lacks most of its share so far."""
+    pool: list[Example], share: float, seed: int, task: Task, name: str, wanted: tuple[str, ...]
+) -> tuple[list[Example], list[Example]]:
+    """Deal the distinct inputs out: what stays in the pool, and what is drawn from it."""
     order = _order(pool, seed, _label_name(task))
-    total = sum(shares.values())
-    dealt: dict[str, str] = {}
-    counts = dict.fromkeys(shares, 0)
-    for number, input_id in enumerate(order, 1):
-        side = max(shares, key=lambda split: shares[split] / total * number - counts[split])
-        counts[side] += 1
-        dealt[input_id] = side
-    if not all(counts.values()):
+    drawn = {i for n, i in enumerate(order) if int((n + 1) * share + 0.5) > int(n * share + 0.5)}  # spread evenly
+    if not drawn or len(drawn) == len(order):
         raise DataError(
-            f"{name} has {len(order)} different inputs, too few to draw {' and '.join(shares)} from",
+            f"{name} has {len(order)} different input{'s' * (len(order) != 1)}, too few to draw {' and '.join(wanted)} from",
             hint="Give more rows, or give the splits: --train FILE --val FILE --test FILE",
         )
-    return {split: [example for example in pool if dealt[example.input_id] == split] for split in shares}
+    return [e for e in pool if e.input_id not in drawn], [e for e in pool if e.input_id in drawn]
 
 
 def _order(pool: list[Example], seed: int, label: str | None) -> list[str]:

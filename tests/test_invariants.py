@@ -192,7 +192,7 @@ def test_7_splits_do_not_touch() -> None:
     """No input is in two splits, also where rows repeat."""
     from limbeck.signatures.splits import make_splits
 
-    splits = make_splits(task(data=ROWS + ROWS[:20]), seed=3)
+    splits = make_splits(task(data=ROWS + ROWS[:20]), seed=3, need_val=True)
     sides = [{e.input_id for e in part} for part in (splits.train, splits.val, splits.test)]
     assert all(sides)
     assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])

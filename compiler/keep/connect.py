@@ -158,7 +158,7 @@ def explained(url: URL) -> Iterator[None]:
         raise _store_error(url, str(error.orig)) from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise _store_error(url, str(error)) from error
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         message = f"the store {shown(url)} holds a record that cannot be read: {error}"
         raise StoreError(message, hint=BROKEN_HINT) from error
 

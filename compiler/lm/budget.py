@@ -98,12 +98,19 @@ class Meter:
     Args:
         budget: The limits.
         clock: Seconds, monotonic.
+
+    Attributes:
+        spent: What was used, and for calls whose answer got lost the worst case.
+        hits: Calls that were answered without being sent.
+        unpriced: Whether a call was made whose price is not known; ``spent.usd`` then leaves it out.
+        stopped: What ended the run, once the budget has.
     """
 
     def __init__(self, budget: Budget | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.budget = budget or Budget()
         self.spent = Amount()
         self.hits = 0
+        self.unpriced = False
         self.input_tokens = 0
         self.output_tokens = 0
         self.stopped: BudgetReached | None = None

@@ -324,6 +324,7 @@ class Gateway:
         read, written = _tokens(response)
         self.meter.input_tokens += read or 0
         self.meter.output_tokens += written or 0
+        self.meter.unpriced |= backend.price is None
         if read is None or written is None:
             return worst  # the provider does not say: count the worst case
         usd = backend.price.usd(read, written) if backend.price else 0.0
@@ -333,7 +334,7 @@ class Gateway:
         if not backend.remote or not _transient(error):
             return False
         reached = backend.name in self._reached
-        return failures < (self.retries.attempts if reached or not _unreachable(error) else 4)
+        return failures < (self.retries.attempts if reached or not _unreachable(error) else min(4, self.retries.attempts))
 
     def _give_up(self, backend: Backend, error: Exception) -> NoReturn:
         """Raise what ends this call, or, where no call can succeed, what ends the run."""

@@ -54,10 +54,10 @@ def test_init_takes_an_empty_directory(tmp_path: Path, invoke: Invoke) -> None:
 def test_check_shows_splits_and_forecast(invoke: Invoke) -> None:
     """Rows, labels, the metric on the labels, and the most calls that a compile makes."""
     checked = one_object(invoke("check", "task.py:task", "--json"))
-    assert checked["sizes"] == {"train": 20, "val": 8, "test": 12}
+    assert checked["sizes"] == {"train": 28, "val": 0, "test": 12}
     assert checked["label_counts"] == {"a": {"no": 20, "yes": 20}}
     assert checked["gold"] == {"passed": 20}
-    assert checked["forecast"]["calls"] == 20 + 2 * 12
+    assert checked["forecast"]["calls"] == 28 + 2 * 12
 
 
 @pytest.mark.usefixtures("project")
@@ -70,7 +70,7 @@ def test_check_takes_other_data(invoke: Invoke) -> None:
 def test_check_makes_no_store(project: Path, invoke: Invoke) -> None:
     """Looking leaves no trace."""
     done = invoke("check", "task.py:task")
-    assert "forecast    at most 44 calls of embedded/analogy" in done.stdout
+    assert "forecast    at most 52 calls of embedded/analogy" in done.stdout
     assert not (project / ".limbeck").exists()
 
 
@@ -83,7 +83,7 @@ def test_compile_tells_all_in_order(project: Path, invoke: Invoke) -> None:
     assert done.exit_code == 0
     assert done.stderr == ""
     parts = (
-        "task.py:task compiled with bootstrap", "train 20, val 8, test 12", "4 bootstrapped + 12 labelled", "rollouts",
+        "task.py:task compiled with bootstrap", "train 28, val 0, test 12", "4 bootstrapped + 12 labelled", "rollouts",
         "not kept", "95% interval", "baseline", "compiled", "gain", "on 12 test rows", "spent", "out: program.json",
         "Next", "limbeck eval out", "limbeck run out", "limbeck export task.py:task",
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_compile_as_json(invoke: Invoke) -> None:
     """The same as one object."""
     value = one_object(invoke("compile", "task.py:task", "--out", "out", "--json"))
     assert value["artifact"] == "out"
-    assert value["rows"] == {"train": 20, "val": 8, "test": 12}
+    assert value["rows"] == {"train": 28, "val": 0, "test": 12}
     assert value["gate"]["n"] == 12
     assert sum(value["rollouts"].values()) == 2 * 12 + 4 + value["not_kept"].get("rejected", 0)
 
@@ -121,7 +121,7 @@ def test_require_gain(compiled: Path, invoke: Invoke) -> None:
 def test_dry_run_writes_nothing(project: Path, invoke: Invoke) -> None:
     """A dry run forecasts and stops."""
     value = one_object(invoke("compile", "task.py:task", "--out", "out", "--dry-run", "--json"))
-    assert value["forecast"]["calls"] == 44
+    assert value["forecast"]["calls"] == 52
     assert not (project / "out").exists()
     assert not (project / ".limbeck").exists()
 

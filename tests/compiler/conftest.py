@@ -16,8 +16,7 @@ from limbeck.compiler.lm.cache import ResponseCache
 from limbeck.compiler.lm.gateway import Gateway, Retries
 from limbeck.compiler.lm.limiter import Limiter
 from limbeck.compiler.lm.prices import Price
-from limbeck.compiler.lm.wire import request_key
-from limbeck.compiler.lm.wire import encode_request
+from limbeck.compiler.lm.wire import encode_request, request_key
 from limbeck.records import Json
 
 Reply = Callable[[Request], Awaitable[Any] | Any]

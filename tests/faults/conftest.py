@@ -118,15 +118,24 @@ class Place:
             return store.count("outcome")
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Any:
-    """Make places to compile in."""
+@pytest.fixture(scope="session")
+def place_at() -> Any:
+    """Make a place of a folder."""
 
-    def make(url: str = "", name: str = "work", **settings: Any) -> Place:
-        folder = tmp_path / name
+    def make(folder: Path, url: str = "", **settings: Any) -> Place:
         folder.mkdir(exist_ok=True)
         (folder / "task.py").write_text(TASK)
         return Place(folder, url, settings)
+
+    return make
+
+
+@pytest.fixture
+def place(tmp_path: Path, place_at: Any) -> Any:
+    """Make places to compile in, by name."""
+
+    def make(url: str = "", name: str = "work", **settings: Any) -> Place:
+        return place_at(tmp_path / name, url, **settings)
 
     return make
 

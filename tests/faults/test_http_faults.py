@@ -156,7 +156,13 @@ class Handler(BaseHTTPRequestHandler):
 def fine(text="[[ ## note ## ]]\nx\n\n[[ ## team ## ]]\na\n\n[[ ## completed ## ]]", **message):
     choice = {"index": 0, "message": {"role": "assistant", "content": text, **message}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    return 200, {}, orjson.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "stub", "choices": [choice], "usage": usage})
+    return (
+        200,
+        {},
+        orjson.dumps(
+            {"id": "x", "object": "chat.completion", "created": 0, "model": "stub", "choices": [choice], "usage": usage}
+        ),
+    )
 
 
 def error(status, message="no", code="error", **headers):

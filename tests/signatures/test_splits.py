@@ -42,7 +42,7 @@ many = st.lists(st.integers(0, 30), min_size=3, max_size=60).filter(lambda items
 @given(many, st.integers(0, 5), st.sampled_from(["data", "train"]))
 def test_a_draw_is_a_partition(items, seed, name):
     """Every row is in exactly one split, rows of equal inputs are in the same, and none is empty."""
-    drawn = parts(make_splits(task(**{name: rows(*items)}), seed=seed))
+    drawn = parts(make_splits(task(**{name: rows(*items)}), seed=seed, need_val=True))
     assert Counter(question for part in drawn for question in part) == Counter(map(str, items))
     sets = [set(part) for part in drawn]
     assert all(sets)
@@ -61,12 +61,20 @@ def test_a_draw_does_not_depend_on_the_order_of_rows(items, seed, random):
 
 def test_shares():
     """Half is train, a fifth val, three tenths test."""
-    assert [len(part) for part in parts(make_splits(task(data=rows(*range(100)))))] == [50, 20, 30]
+    assert [len(part) for part in parts(make_splits(task(data=rows(*range(100))), need_val=True))] == [50, 20, 30]
+
+
+def test_test_rows_are_the_same_with_and_without_val():
+    """Whoever needs no validation rows trains on them; the test rows do not depend on it."""
+    with_val = make_splits(task(data=rows(*range(100))), need_val=True)
+    without = make_splits(task(data=rows(*range(100))))
+    assert with_val.test == without.test
+    assert sorted(questions(with_val.train) + questions(with_val.val)) == sorted(questions(without.train))
 
 
 def test_fractions_can_be_chosen():
     """Other shares are kept as well."""
-    drawn = make_splits(task(data=rows(*range(100))), fractions=(0.8, 0.1, 0.1))
+    drawn = make_splits(task(data=rows(*range(100))), fractions=(0.8, 0.1, 0.1), need_val=True)
     assert [len(part) for part in parts(drawn)] == [80, 10, 10]
 
 
@@ -85,7 +93,7 @@ def test_order_within_a_split_is_that_of_the_data():
 def test_labels_are_spread_evenly():
     """With one Literal output, each split has each label in its share."""
     data = [{"q": str(number), "team": "abc"[number % 10 // 4]} for number in range(200)]
-    splits = make_splits(Task(dspy.Predict(Route), data=data))
+    splits = make_splits(Task(dspy.Predict(Route), data=data), need_val=True)
     for part, share in ((splits.train, 0.5), (splits.val, 0.2), (splits.test, 0.3)):
         counts = Counter(example.labels["team"] for example in part)
         assert all(
@@ -95,7 +103,7 @@ def test_labels_are_spread_evenly():
 
 def test_unlabelled_data_is_drawn_too():
     """Without labels there is nothing to spread."""
-    splits = make_splits(Task(dspy.Predict(Route), data=[{"q": str(number)} for number in range(10)]))
+    splits = make_splits(Task(dspy.Predict(Route), data=[{"q": str(number)} for number in range(10)]), need_val=True)
     assert len(splits.train) == 5
 
 
@@ -104,9 +112,11 @@ WANTED = [
     ({"train": 60, "test": 20}, False, (60, 0, 20), ()),
     ({"train": 60, "test": 20}, True, (48, 12, 20), ("val",)),
     ({"train": 60, "val": 20}, False, (42, 20, 18), ("test",)),
-    ({"train": 100}, False, (50, 20, 30), ("val", "test")),
-    ({"data": 100}, False, (50, 20, 30), ("train", "val", "test")),
-    ({"data": 100, "test": 20}, False, (71, 29, 20), ("train", "val")),
+    ({"train": 100}, False, (70, 0, 30), ("test",)),
+    ({"train": 100}, True, (50, 20, 30), ("val", "test")),
+    ({"data": 100}, False, (70, 0, 30), ("train", "test")),
+    ({"data": 100}, True, (50, 20, 30), ("train", "val", "test")),
+    ({"data": 100, "test": 20}, True, (80, 20, 20), ("train", "val")),
     ({"test": 20}, False, (0, 0, 20), ()),
     ({"val": 5, "test": 20}, True, (0, 5, 20), ()),
 ]
@@ -152,9 +162,9 @@ def test_equal_rows_within_a_split_are_allowed():
 def test_too_few_rows():
     """A split that would be empty is an error that says how many inputs there are."""
     with pytest.raises(
-        DataError, match="data has 2 different inputs, too few to draw train and val and test from"
+        DataError, match="data has 1 different input, too few to draw val and test from"
     ):
-        make_splits(task(data=rows(1, 2, 2, 1)))
+        make_splits(task(data=rows(2, 2)), need_val=True)
 
 
 def test_no_data():

@@ -423,7 +423,9 @@ class Recorder:
 
         self.count += 1
         text = "[[ ## answer ## ]]\nmine\n\n[[ ## completed ## ]]"
-        return Response(id=None, model=request.model, message=Message.assistant(text), finish_reason="stop", usage=Usage())
+        return Response(
+            id=None, model=request.model, message=Message.assistant(text), finish_reason="stop", usage=Usage()
+        )
 
 
 class OwnLM(dspy.Module):
@@ -705,7 +707,7 @@ class Swallows(dspy.Module):
     def forward(self, question):
         try:
             return self.p(question=question)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             raise RuntimeError("something went wrong") from error
 
 

@@ -24,7 +24,9 @@ def test_no_such_name(name):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "meant"), [("opnai/gpt-4o", "openai/"), ("antropic/claude", "anthropic/"), ("xyz/abc", "openai/")])
+@pytest.mark.parametrize(
+    ("name", "meant"), [("opnai/gpt-4o", "openai/"), ("antropic/claude", "anthropic/"), ("xyz/abc", "openai/")]
+)
 def test_unknown_provider(name, meant):
     """A provider that nobody knows is refused before any call, with those that were perhaps meant."""
     with pytest.raises(LMSetupError, match="no provider") as caught:
@@ -32,7 +34,9 @@ def test_unknown_provider(name, meant):
     assert meant in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5", "ollama_chat/llama3.2", "hosted_vllm/any/model"])
+@pytest.mark.parametrize(
+    "name", ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5", "ollama_chat/llama3.2", "hosted_vllm/any/model"]
+)
 def test_known_providers(name):
     """Providers of DSPy and litellm are set up without a key and without a call."""
     backend = make_backend(name, {}, {})
@@ -63,7 +67,7 @@ def test_embedded_answers_offline(lab):
     [
         ([], {}),
         (["temperature=0.5", "n=3", "stream=true"], {"temperature": 0.5, "n": 3, "stream": True}),
-        (["stop=[\"a\", \"b\"]"], {"stop": ["a", "b"]}),
+        (['stop=["a", "b"]'], {"stop": ["a", "b"]}),
         (["api_base=http://host/v1?x=1"], {"api_base": "http://host/v1?x=1"}),
         (["price=1/2", "name="], {"price": "1/2", "name": ""}),
         (["api_key=12345678", "password=null", "token=1e3"], {"api_key": "12345678", "password": "null", "token": "1e3"}),
@@ -148,5 +152,5 @@ def test_no_answer_in_time(lab):
 
 
 def test_no_network_for_prices():
-    """litellm is told to read its own table instead of asking the network."""
+    """Litellm is told to read its own table instead of asking the network."""
     assert os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"

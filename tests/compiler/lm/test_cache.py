@@ -290,7 +290,12 @@ def test_disk_takes_bytes_only(value):
             disk.put(value)
 
 
-@given(st.integers(-3, 10), st.none() | st.text(max_size=5), st.none() | st.binary() | st.text() | st.integers(), st.booleans())
+@given(
+    st.integers(-3, 10),
+    st.none() | st.text(max_size=5),
+    st.none() | st.binary() | st.text() | st.integers(),
+    st.booleans(),
+)
 def test_disk_gives_inline_bytes_only(mode, filename, value, read):
     """Only a row of raw inline bytes can be read."""
     disk = JSONOnlyDisk(".")

@@ -361,7 +361,9 @@ def test_passing_faults_are_retried(lab, tmp_path, error):
     assert asyncio.run(run()) == ("fine", 3)
 
 
-@pytest.mark.parametrize("error", [dx.LMInvalidRequestError("bad", status=400), dx.ContextWindowExceededError(model="m")])
+@pytest.mark.parametrize(
+    "error", [dx.LMInvalidRequestError("bad", status=400), dx.ContextWindowExceededError(model="m")]
+)
 def test_lasting_faults_are_not_retried(lab, tmp_path, error):
     """A request that can never be answered is sent once."""
 
@@ -616,7 +618,9 @@ def test_never_over_budget(lab, tmp_path, seed):
 # What cannot work
 
 
-@pytest.mark.parametrize("error", [dx.LMAuthError("no", status=401), dx.LMBillingError("broke"), dx.LMUnsupportedModelError("?")])
+@pytest.mark.parametrize(
+    "error", [dx.LMAuthError("no", status=401), dx.LMBillingError("broke"), dx.LMUnsupportedModelError("?")]
+)
 def test_refused_for_good(lab, tmp_path, error):
     """A wrong key, model or account ends the run at once, with the place to look."""
 

@@ -52,7 +52,9 @@ def test_replays(lab, recorded):
     assert said(backend, lab.ask("b"), (1, None, None)) == "answer to b (1, None, None)"
 
 
-@pytest.mark.parametrize(("text", "config", "salt"), [("c", {}, ()), ("a", {"temperature": 1.0}, ()), ("a", {}, (2, None, None))])
+@pytest.mark.parametrize(
+    ("text", "config", "salt"), [("c", {}, ()), ("a", {"temperature": 1.0}, ()), ("a", {}, (2, None, None))]
+)
 def test_not_recorded(lab, recorded, text, config, salt):
     """Anything else ends the run with what to do; it is never sent anywhere."""
     with pytest.raises(Stop) as caught:
