@@ -61,36 +61,52 @@ def scale(quick: bool) -> Values:
     return asyncio.run(run())
 
 
+TASK = """
+import dspy
+import limbeck
+
+
+def right(example, prediction, trace=None):
+    return example.answer == prediction.answer
+
+
+def row(raw):
+    return {"inputs": {"question": raw["q"]}, "labels": {"answer": raw["gold"]}, "lm": raw["model"],
+            "outputs": {"answer": raw["a"]}, "completion": raw["said"]}
+
+
+task = limbeck.Task(program=dspy.Predict("question -> answer"), metric=right)
+"""
+
+
 @bench("import of 100,000 recorded rows, verified and exported", rows_per_s=">= 5000", peak_mib="< 500")
 def ingest(quick: bool) -> Values:
     import json
+    import resource
+    import subprocess
+    import sys
     import tempfile
     import time
     from pathlib import Path
 
-    import limbeck
-    import ours
-
     n = 5_000 if quick else 100_000
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log.jsonl"
-        with log.open("w") as file:
+        Path(folder, "task.py").write_text(TASK)
+        with Path(folder, "log.jsonl").open("w") as file:
             for i in range(n):
-                said = f"Adding 2 and 2 for the {i}th time gives 4." if i % 3 else "I am not sure, maybe 5."
+                said, answer = (f"Adding 2 and 2 for the {i}th time gives 4.", "4") if i % 3 else ("Maybe 5.", "5")
                 file.write(json.dumps({"q": f"What is 2 + 2, asked {i}?", "gold": "4", "model": "m",
-                                       "said": said, "a": "4" if i % 3 else "5"}) + "\n")  # fmt: skip
-        store = Path(folder) / "store.db"
+                                       "said": said, "a": answer}) + "\n")  # fmt: skip
 
-        def row(raw: dict[str, str]) -> dict[str, object]:
-            return {"inputs": {"question": raw["q"]}, "labels": {"answer": raw["gold"]}, "lm": raw["model"],
-                    "outputs": {"answer": raw["a"]}, "completion": raw["said"]}  # fmt: skip
+        def limbeck(*args: str) -> tuple[dict[str, object], float]:
+            start = time.perf_counter()
+            done = subprocess.run([sys.executable, "-m", "limbeck", *args, "--json", "--quiet"], cwd=folder,
+                                  capture_output=True, text=True, check=True)  # fmt: skip
+            return json.loads(done.stdout), time.perf_counter() - start
 
-        start = time.perf_counter()
-        imported = limbeck.ingest(ours.task(), log, row=row, store=store)
-        middle = time.perf_counter()
-        dataset = limbeck.export(ours.task(), Path(folder) / "dataset", store=store)
-        end = time.perf_counter()
-    if imported.read != n or dataset.read != n or dataset.emitted != imported.outcomes["passed"]:
-        raise RuntimeError(f"counts do not add up: {imported}, {dataset}")
-    return {"rows_per_s": n / (end - start), "import_rows_per_s": n / (middle - start),
-            "export_rows_per_s": n / (end - middle), "peak_mib": ours.peak_mib()}  # fmt: skip
+        imported, first = limbeck("import", "task.py:task", "--row", "task.py:row", "--data", "log.jsonl")
+        exported, second = limbeck("export", "task.py:task", "--out", "dataset")
+    if imported["read"] != n or exported["read"] != n or exported["rows"]["train"] != imported["outcomes"]["passed"]:
+        raise RuntimeError(f"counts do not add up: {imported}, {exported}")
+    return {"rows_per_s": n / (first + second), "import_rows_per_s": n / first, "export_rows_per_s": n / second,
+            "peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}  # fmt: skip

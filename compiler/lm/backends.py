@@ -9,14 +9,13 @@ import asyncio
 import difflib
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from dspy.utils.exceptions import LMUnexpectedError
 
 from ...errors import LMSetupError
 from ...records import Json
 from .prices import Price, max_output_tokens, parse_price, price_of
-from .secrets import looks_secret
 from .wire import chat_messages
 
 if TYPE_CHECKING:
@@ -246,25 +245,3 @@ def sampling_settings(name: str, settings: Json, *also: str) -> Json:
             hint=f"It takes {', '.join(sorted(_SAMPLING.union(also)))}.",
         )
     return known
-
-
-def settings_of(pairs: list[str]) -> Json:
-    """Read ``--lm-arg key=value`` pairs; values are JSON where they parse as it, else text.
-
-    Raises:
-        LMSetupError: A pair has no ``=`` or no key.
-    """
-    import orjson
-
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise LMSetupError(f"--lm-arg {pair!r} is not key=value", hint="For example --lm-arg temperature=0.7.")
-        try:
-            settings[key] = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            settings[key] = value
-        if looks_secret(key) and not isinstance(settings[key], (str, dict, list)):
-            settings[key] = value  # a key of digits only is still text
-    return settings

@@ -34,7 +34,7 @@ class FakeLM:
         self.remote = remote
         self.sent: list[str] = []
         self.in_flight = self.most_in_flight = 0
-        self._reply = reply or (lambda request: "fine")
+        self._reply = reply or (lambda _: "fine")
 
     async def complete(self, request: Request, salt: tuple[int | str | None, ...]) -> Response:
         self.sent.append(request_key(encode_request(request), salt))

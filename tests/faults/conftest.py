@@ -93,6 +93,11 @@ class Place:
             "retries": Retries(attempts=12, base=0.005, cap=0.02), **more,
         }  # fmt: skip
 
+    def command(self) -> list[str]:
+        """Arguments of the command line for the same compile."""
+        lm = ["--lm", "openai/stub", "--lm-arg", f"api_base={self.url}/v1"]
+        return ["compile", self.target, *lm, "--store", str(self.store), "--out", str(self.folder / "out")]
+
     def compile(self, out: str = "out", **more: Any) -> dict[str, bytes]:
         api.compile(self.target, self.folder / out, **self.options(**more))
         return self.artifact(out)

@@ -19,7 +19,7 @@ PASSING = [fault for fault in FAULTS if fault != "unparseable"]
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory):
+def expected():
     """The artifact of a compile without faults."""
     made = {}
 

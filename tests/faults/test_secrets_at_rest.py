@@ -17,6 +17,8 @@ from limbeck.testing.stub import Stub
 
 KEY = "sk-live-Zm9vYmFy0123456789abcdef"
 
+HEADERS = f'{{"Authorization": "Bearer {KEY}", "X-Auth": "{KEY}"}}'
+
 REPLIES = f'''
 """A provider that repeats the key it was given, in an answer or an error."""
 from limbeck.testing._stub_replies import hash_reply
@@ -34,16 +36,28 @@ def forms(key):
 
 def leaks(folder, key=KEY, *, but=()):
     """Files under a folder that hold the key in any form, databases and their journals included."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in but and any(form in path.read_bytes() for form in forms(key)):
-            found.append(str(path.relative_to(folder)))
-    return found
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in but]
+    return [str(path.relative_to(folder)) for path in files if any(form in path.read_bytes() for form in forms(key))]
 
 
 def compiled(cli, work, *args, **env):
-    return cli("compile", work.target, "--lm", "openai/stub", "--lm-arg", f"api_base={work.url}/v1", "--store", work.store,
-               "--out", work.folder / "out", "--record", work.folder / "recording.jsonl", *args, env=env, cwd=work.folder)  # fmt: skip
+    return cli(
+        "compile",
+        work.target,
+        "--lm",
+        "openai/stub",
+        "--lm-arg",
+        f"api_base={work.url}/v1",
+        "--store",
+        work.store,
+        "--out",
+        work.folder / "out",
+        "--record",
+        work.folder / "recording.jsonl",
+        *args,
+        env=env,
+        cwd=work.folder,
+    )
 
 
 def everything(cli, work):
@@ -67,10 +81,13 @@ def test_nowhere_on_disk(place, cli, given, reply):
         ways = {
             "environment": ([], {"OPENAI_API_KEY": KEY}),
             "lm-arg": (["--lm-arg", f"api_key={KEY}"], {}),
-            "header": (["--lm-arg", f'extra_headers={{"Authorization": "Bearer {KEY}", "X-Auth": "{KEY}"}}'], {"OPENAI_API_KEY": KEY}),
+            "header": (
+                ["--lm-arg", f'extra_headers={{"Authorization": "Bearer {KEY}", "X-Auth": "{KEY}"}}'],
+                {"OPENAI_API_KEY": KEY},
+            ),
             "url": (["--lm-arg", f"api_base={stub.url}/v1?api_key={KEY}"], {"OPENAI_API_KEY": KEY}),
             "debug": (["--lm-arg", f"api_key={KEY}", "--debug"], {}),
-        }  # fmt: skip
+        }
         args, env = ways[given]
         done = compiled(cli, work, *args, **env)
     assert done.returncode == (2 if given == "url" else 0), done.stderr
@@ -171,8 +188,16 @@ def test_lm_of_the_program(place, cli):
     with Stub() as stub:
         work = place(stub.url)
         (work.folder / "own.py").write_text(OWN.format(url=f"{stub.url}/v1", key=KEY))
-        done = cli("compile", f"{work.folder / 'own.py'}:task", "--store", work.store, "--out", work.folder / "out", cwd=work.folder,
-                   env={"PYTHONDONTWRITEBYTECODE": "1"})  # fmt: skip
+        done = cli(
+            "compile",
+            f"{work.folder / 'own.py'}:task",
+            "--store",
+            work.store,
+            "--out",
+            work.folder / "out",
+            cwd=work.folder,
+            env={"PYTHONDONTWRITEBYTECODE": "1"},
+        )
         assert done.returncode == 0, done.stderr
         assert stub.stats().requests > 0
     assert KEY not in done.stdout + done.stderr
@@ -186,8 +211,23 @@ def test_interrupted(place):
     """Ctrl-C prints the command that resumes, without the key."""
     with Stub(latency=0.2) as stub:
         work = place(stub.url)
-        command = [sys.executable, "-m", "limbeck", "compile", work.target, "--lm", "openai/stub", "--lm-arg", f"api_key={KEY}",
-                   "--lm-arg", f"api_base={stub.url}/v1", "--store", str(work.store), "--out", str(work.folder / "out")]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "limbeck",
+            "compile",
+            work.target,
+            "--lm",
+            "openai/stub",
+            "--lm-arg",
+            f"api_key={KEY}",
+            "--lm-arg",
+            f"api_base={stub.url}/v1",
+            "--store",
+            str(work.store),
+            "--out",
+            str(work.folder / "out"),
+        ]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=work.folder, env=dict(os.environ)
         )

@@ -194,7 +194,7 @@ def test_react(roll):
 
 def failing(word: str) -> str:
     """Never works."""
-    raise ValueError("no such word")
+    raise ValueError(f"no such word: {word}")
 
 
 def test_react_with_a_failing_tool(roll):
@@ -205,7 +205,7 @@ def test_react_with_a_failing_tool(roll):
     assert "no such word" in ran.steps[1].inputs["trajectory"]
 
 
-def numbered(request):
+def numbered(_request):
     """Another answer at every call."""
     numbered.count += 1
     return f"[[ ## answer ## ]]\n{numbered.count}\n\n[[ ## completed ## ]]"
@@ -219,14 +219,14 @@ class Best(dspy.Module):
 
 @pytest.mark.parametrize("kind", [dspy.BestOfN, dspy.Refine])
 def test_best_of_n_and_refine(roll, kind):
-    """Copies that DSPy makes keep their names; the chosen attempt has outputs, the others say that they were not used."""
+    """Copies that DSPy makes keep their names; the chosen attempt has outputs, the others say why not."""
     numbered.count = 0
 
     def reply(request):
         return stub(request) if "advice" in chat_messages(request)[-1]["content"] else numbered(request)
 
     inner = dspy.Predict("question -> answer")
-    program = kind(module=inner, N=3, reward_fn=lambda args, pred: float(pred.answer == "2"), threshold=1.0)
+    program = kind(module=inner, N=3, reward_fn=lambda _args, pred: float(pred.answer == "2"), threshold=1.0)
     ran, _ = roll(program, reply=reply, question="q")
     assert ran.failure is None, ran.failure
     assert ran.prediction == {"answer": "2"}
@@ -240,7 +240,7 @@ def test_best_of_n_samples_anew_and_pays_once(roll):
     """The attempts inside are different samples, the same ones in every run."""
     numbered.count = 0
     program = dspy.BestOfN(
-        module=dspy.Predict("question -> answer"), N=3, reward_fn=lambda args, pred: 0.0, threshold=1.0
+        module=dspy.Predict("question -> answer"), N=3, reward_fn=lambda _args, _pred: 0.0, threshold=1.0
     )
     first, lm = roll(program, reply=numbered, question="q")
     again, more = roll(program, reply=numbered, question="q")
@@ -311,7 +311,7 @@ class Parallel(dspy.Module):
 
 
 @pytest.mark.parametrize("program", [Gather(), Parallel()], ids=["gather", "parallel"])
-def test_order_of_concurrent_steps(roll, tmp_path, program):
+def test_order_of_concurrent_steps(roll, program):
     """Steps that ran at once have the same order in every run: fresh, slow, quick, or answered from the cache."""
     orders = []
     for seed in range(6):
@@ -326,7 +326,7 @@ def test_order_of_concurrent_steps(roll, tmp_path, program):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_order_does_not_depend_on_time(lab, roll, tmp_path, seed):
+def test_order_does_not_depend_on_time(lab, tmp_path, seed):
     """The same concurrent program on cold caches gives the same trace, whatever came first."""
     traces = []
     for turn in range(2):
@@ -604,7 +604,7 @@ def test_cancelling_the_rollout_itself(lab, tmp_path):
     """A rollout that is cancelled from outside stops, and leaves no trace."""
 
     async def run():
-        async def slow(request):
+        async def slow(_request):
             await asyncio.sleep(30)
 
         async with lab.open(tmp_path) as gateway:
@@ -649,7 +649,7 @@ def test_program_that_returns_what_never_ends(roll):
 
 def test_parse_failure(roll):
     """An answer that cannot be read fails the rollout; ChatAdapter's second try as JSON is a call of the same step."""
-    ran, lm = roll(Two(), reply=lambda request: "I would rather not say. { ]]", question="q")
+    ran, lm = roll(Two(), reply=lambda _: "I would rather not say. { ]]", question="q")
     assert (ran.failure.reason, ran.failure.final) == ("parse", True)
     assert "plan" in ran.failure.message
     assert "rather not say" in ran.failure.message
@@ -686,7 +686,7 @@ def test_json_fallback_that_works(roll):
 )
 def test_lm_failures(roll, error, final):
     """A call that cannot be answered fails the rollout; one that may be answered later is not final."""
-    ran, _ = roll(dspy.Predict("question -> answer"), reply=lambda request: error, question="q")
+    ran, _ = roll(dspy.Predict("question -> answer"), reply=lambda _: error, question="q")
     assert (ran.failure.reason, ran.failure.final) == ("lm", final)
     assert ran.steps[0].calls[0].error
 
@@ -694,7 +694,7 @@ def test_lm_failures(roll, error, final):
 def test_context_window(roll):
     """A prompt that is too long is one failed call: no second try as JSON, no retry."""
     error = dx.ContextWindowExceededError(model="fake/lm")
-    ran, lm = roll(dspy.Predict("question -> answer"), reply=lambda request: error, question="q")
+    ran, lm = roll(dspy.Predict("question -> answer"), reply=lambda _: error, question="q")
     assert "ontext window" in ran.failure.message
     assert len(lm.sent) == 1
 
@@ -713,7 +713,7 @@ class Swallows(dspy.Module):
 
 def test_wrapped_errors(roll):
     """A program that wraps an error does not hide what it was."""
-    ran, _ = roll(Swallows(), reply=lambda request: "no", question="q")
+    ran, _ = roll(Swallows(), reply=lambda _: "no", question="q")
     assert ran.failure.reason == "parse"
 
 
@@ -723,7 +723,7 @@ def test_budget_cannot_be_swallowed(roll):
     assert isinstance(ran.stop.error, BudgetReached)
     assert (ran.failure.reason, ran.failure.final) == ("budget", False)
     assert names(ran) == ["plan"]
-    swallowed, _ = roll(Swallows(), budget="1call", reply=lambda r: dx.LMAuthError("no", status=401), question="other")
+    swallowed, _ = roll(Swallows(), budget="1call", reply=lambda _: dx.LMAuthError("no", status=401), question="other")
     assert isinstance(swallowed.stop.error, LMUnavailable)
 
 

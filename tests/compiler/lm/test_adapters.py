@@ -88,4 +88,6 @@ def test_equal_numbers_of_other_types_are_rendered_as_they_are():
     signature = dspy.Signature("question -> answer")
     for value in (1, True, 1.0, "1"):
         demos = [dspy.Example(question="q", answer=value)]
-        assert ours.format(signature, demos, {"question": "q"}) == dspy.ChatAdapter().format(signature, demos, {"question": "q"})
+        assert ours.format(signature, demos, {"question": "q"}) == dspy.ChatAdapter().format(
+            signature, demos, {"question": "q"}
+        )

@@ -41,9 +41,7 @@ class Engine:
         """One response by analogy."""
         self.calls.append(as_messages(request))
         message = lm15.Message.assistant(answer(self.calls[-1]))
-        return lm15.Response(
-            id="1", model=request.model, message=message, finish_reason="stop", usage=lm15.Usage()
-        )
+        return lm15.Response(id="1", model=request.model, message=message, finish_reason="stop", usage=lm15.Usage())
 
 
 def text_of(parts):
@@ -54,9 +52,7 @@ def text_of(parts):
 def as_messages(request):
     """A request as role and content."""
     system = [{"role": "system", "content": text_of(request.system)}] if request.system else []
-    return system + [
-        {"role": message.role, "content": text_of(message.parts)} for message in request.messages
-    ]
+    return system + [{"role": message.role, "content": text_of(message.parts)} for message in request.messages]
 
 
 def run(program, adapter, **inputs):
@@ -101,10 +97,7 @@ def test_label_names_decide_without_demos(adapter):
 @MAIN
 def test_demos_teach_words_that_no_label_has(adapter):
     """A demo's words decide where the label's name shares nothing with the input."""
-    assert (
-        predict(Intent, adapter, INTENT_DEMOS, message="a thief nicked it from my wallet").intent
-        == "card_lost"
-    )
+    assert predict(Intent, adapter, INTENT_DEMOS, message="a thief nicked it from my wallet").intent == "card_lost"
 
 
 def test_swapped_demos_swap_the_answer():
@@ -209,9 +202,7 @@ def test_a_list_takes_the_labels_of_near_demos(adapter):
 @MAIN
 def test_none_parses_for_an_optional_label(adapter):
     """Where nothing speaks for any label, an optional one is None."""
-    assert (
-        predict("text: str -> label: Literal['x1', 'y2'] | None", adapter, text="nothing alike").label is None
-    )
+    assert predict("text: str -> label: Literal['x1', 'y2'] | None", adapter, text="nothing alike").label is None
 
 
 class Level(enum.Enum):
@@ -250,9 +241,7 @@ def test_spans_fill_a_dictionary(adapter):
     demos = [{"text": demo["text"], "slots": {"name": demo["name"]}} for demo in SPANS]
     demos += [{"text": "Hello there, is anyone in?", "slots": {}}, {"text": "What do you sell?", "slots": {}}]
     signature = dspy.Signature("text: str -> slots: dict[str, str]")
-    assert predict(signature, adapter, demos, text="My name is Eve and I am 9 years old.").slots == {
-        "name": "Eve"
-    }
+    assert predict(signature, adapter, demos, text="My name is Eve and I am 9 years old.").slots == {"name": "Eve"}
     assert predict(signature, adapter, demos, text="What is this, hello?").slots == {}
 
 
@@ -274,18 +263,13 @@ def test_free_text_recalls_the_nearest_output(adapter):
     ]
     signature = dspy.Signature("question -> reply")
     assert predict(signature, adapter, demos, question="where to park my car").reply == "Behind\n\nthe house."
-    assert (
-        predict(signature, adapter, demos, question="open on Monday?").reply
-        == "We open at nine & close <late>."
-    )
+    assert predict(signature, adapter, demos, question="open on Monday?").reply == "We open at nine & close <late>."
 
 
 def test_without_demos_text_is_a_telling_part_of_the_input():
     """Zero-shot text is the sentence of the context closest to the question."""
     context = "Paris lies on the Seine. Berlin lies on the Spree. Rome is old."
-    found = predict(
-        "context, question -> answer", ADAPTERS["chat"], context=context, question="On what lies Berlin?"
-    )
+    found = predict("context, question -> answer", ADAPTERS["chat"], context=context, question="On what lies Berlin?")
     assert found.answer == "Berlin lies on the Spree."
 
 
@@ -449,9 +433,7 @@ def test_any_messages_get_an_answer(messages, attempt, temperature):
 )  # fmt: skip
 def test_any_values_parse(note, demos, name, attempt):
     """Whatever the values of input and demos, the completion parses in the adapter that asked."""
-    signature = dspy.Signature(
-        "note: str -> free: str, count: int, names: list[str], kind: Literal['a', 'b']"
-    )
+    signature = dspy.Signature("note: str -> free: str, count: int, names: list[str], kind: Literal['a', 'b']")
     rows = [{"note": n, "free": f, "count": c, "names": t, "kind": "ab"[c % 2]} for n, f, c, t in demos]
     adapter = ADAPTERS[name]
     said = answer(formatted(signature, rows, adapter, note=note), attempt=attempt, temperature=1.0)
@@ -483,9 +465,7 @@ def banking(labels, demos, seed):
     for row in train:
         by_label[row["gold"]].append(row["input"])
     chosen = sorted(rng.sample(sorted(by_label), labels))
-    shown = [
-        {"text": text, "intent": label} for label in chosen for text in rng.sample(by_label[label], demos)
-    ]
+    shown = [{"text": text, "intent": label} for label in chosen for text in rng.sample(by_label[label], demos)]
     rng.shuffle(shown)
     signature = dspy.Signature("text -> intent").with_updated_fields("intent", type_=Literal[tuple(chosen)])
     base = formatted(signature, shown, text="@@")

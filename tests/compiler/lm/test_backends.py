@@ -11,7 +11,7 @@ import pytest
 from dspy.lm15 import Message, Response, Usage
 from dspy.utils import exceptions as dx
 
-from limbeck.compiler.lm.backends import EmbeddedBackend, ProviderBackend, make_backend, settings_of
+from limbeck.compiler.lm.backends import EmbeddedBackend, ProviderBackend, make_backend
 from limbeck.compiler.lm.prices import Price
 from limbeck.errors import LMSetupError
 
@@ -60,30 +60,6 @@ def test_embedded_answers_offline(lab):
     first, second = (asyncio.run(backend.complete(lab.ask("hello"), ())) for _ in range(2))
     assert first.message.text == second.message.text
     assert first.usage.output_tokens >= 1
-
-
-@pytest.mark.parametrize(
-    ("pairs", "settings"),
-    [
-        ([], {}),
-        (["temperature=0.5", "n=3", "stream=true"], {"temperature": 0.5, "n": 3, "stream": True}),
-        (['stop=["a", "b"]'], {"stop": ["a", "b"]}),
-        (["api_base=http://host/v1?x=1"], {"api_base": "http://host/v1?x=1"}),
-        (["price=1/2", "name="], {"price": "1/2", "name": ""}),
-        (["api_key=12345678", "password=null", "token=1e3"], {"api_key": "12345678", "password": "null", "token": "1e3"}),
-        (["api_key=sk-1", 'extra_headers={"Authorization": "Bearer x"}'], {"api_key": "sk-1", "extra_headers": {"Authorization": "Bearer x"}}),
-    ],
-)  # fmt: skip
-def test_settings_of(pairs, settings):
-    """Values are JSON where they read as it, else text; a key is text even if it is a number."""
-    assert settings_of(pairs) == settings
-
-
-@pytest.mark.parametrize("pair", ["temperature", "=1", ""])
-def test_settings_of_refuses(pair):
-    """What is no key=value is an error with an example."""
-    with pytest.raises(LMSetupError, match="key=value"):
-        settings_of([pair])
 
 
 def test_identity_has_no_credentials():

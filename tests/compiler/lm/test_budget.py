@@ -109,8 +109,7 @@ class Reservations(RuleBasedStateMachine):
             await self.meter.reserve(caller.worst)
             caller.holds = True
         except Stop as stop:
-            assert isinstance(stop.error, BudgetReached)
-            caller.refused = True
+            caller.refused = isinstance(stop.error, BudgetReached)
 
     def turn(self):
         async def breathe():

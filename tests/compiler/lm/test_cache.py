@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
 import signal
 import sqlite3
@@ -312,4 +311,4 @@ def test_no_leftover_threads(tmp_path):
     put(cache, a=b"1")
     cache.close()
     assert threading.active_count() == before
-    assert os.listdir(tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir())

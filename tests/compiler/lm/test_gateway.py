@@ -34,7 +34,7 @@ def test_single_flight(lab, tmp_path):
     """A hundred equal requests at once are one call."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon())
+        lm = lab.FakeLM(lambda _: soon())
         async with lab.open(tmp_path) as gateway:
             answers = await asyncio.gather(*(gateway.complete(lm, lab.ask()) for _ in range(100)))
             return lm, gateway.meter, {a.message.text for a in answers}
@@ -109,7 +109,7 @@ def test_rollout_ids_are_sampled_anew(lab, tmp_path):
 
     async def run():
         numbers = iter(range(100))
-        lm = lab.FakeLM(lambda request: f"answer {next(numbers)}")
+        lm = lab.FakeLM(lambda _: f"answer {next(numbers)}")
         async with lab.open(tmp_path) as gateway:
             made = gateway_lm(gateway, lm)
             calls = [{}, {"rollout_id": 1}, {"rollout_id": 2}, {"rollout_id": 1}, {}]
@@ -128,7 +128,7 @@ def test_several_completions_are_distinct(lab, tmp_path, sync):
 
     async def run():
         numbers = iter(range(100))
-        lm = lab.FakeLM(lambda request: f"answer {next(numbers)}")
+        lm = lab.FakeLM(lambda _: f"answer {next(numbers)}")
         async with lab.open(tmp_path) as gateway:
             made = gateway_lm(gateway, lm)
 
@@ -151,7 +151,7 @@ def test_threads_and_tasks_share_one_cache(lab, tmp_path):
     """Calls from threads, from tasks and from a program's own event loop are the same call."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon())
+        lm = lab.FakeLM(lambda _: soon())
         async with lab.open(tmp_path) as gateway:
             made = gateway_lm(gateway, lm)
             messages = [{"role": "user", "content": "hello"}]
@@ -202,7 +202,7 @@ def test_answer_is_kept_when_the_asker_has_gone(lab, tmp_path):
     """What was sent is paid for: it is kept although nobody waits for it any more."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon(seconds=0.05))
+        lm = lab.FakeLM(lambda _: soon(seconds=0.05))
         async with lab.open(tmp_path) as gateway:
             task = asyncio.ensure_future(gateway.complete(lm, lab.ask()))
             await asyncio.sleep(0.02)
@@ -219,7 +219,7 @@ def test_what_waits_is_not_sent_for_nobody(lab, tmp_path):
     """A call that still waits for a slot when its asker goes is never sent, and holds nothing."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon(seconds=0.05))
+        lm = lab.FakeLM(lambda _: soon(seconds=0.05))
         async with lab.open(tmp_path, slots=1) as gateway:
             first = asyncio.ensure_future(gateway.complete(lm, lab.ask("a")))
             await asyncio.sleep(0.01)
@@ -237,7 +237,7 @@ def test_joining_a_call_that_is_being_given_up(lab, tmp_path):
     """Who asks for the same thing at the moment when its last asker goes still gets an answer."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon(seconds=0.05))
+        lm = lab.FakeLM(lambda _: soon(seconds=0.05))
         async with lab.open(tmp_path, slots=1) as gateway:
             blocker = asyncio.ensure_future(gateway.complete(lm, lab.ask("a")))
             await asyncio.sleep(0.01)
@@ -260,7 +260,7 @@ def test_failed_call_is_not_repeated_for_nobody(lab, tmp_path):
             await asyncio.sleep(0.03)
             return dx.LMServerError("down", status=500)
 
-        lm = lab.FakeLM(lambda request: fail())
+        lm = lab.FakeLM(lambda _: fail())
         async with lab.open(tmp_path) as gateway:
             task = asyncio.ensure_future(gateway.complete(lm, lab.ask()))
             await asyncio.sleep(0.01)
@@ -281,7 +281,7 @@ def test_cancelling_at_random_leaks_nothing(lab, tmp_path, seed):
             await asyncio.sleep(draw.uniform(0, 0.01))
             return dx.LMServerError("down", status=500) if draw.random() < 0.2 else "fine"
 
-        lm = lab.FakeLM(lambda request: reply(), price=Price(1e-6, 1e-6))
+        lm = lab.FakeLM(lambda _: reply(), price=Price(1e-6, 1e-6))
         async with lab.open(tmp_path, slots=3, budget="10usd,10000calls") as gateway:
             tasks = []
             for _ in range(100):
@@ -290,8 +290,7 @@ def test_cancelling_at_random_leaks_nothing(lab, tmp_path, seed):
                 if draw.random() < 0.5:
                     draw.choice(tasks).cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            while gateway._flights:
-                await asyncio.sleep(0.01)
+            await asyncio.gather(*(f.task for f in gateway._flights.values()), return_exceptions=True)
             reserved = gateway.meter._reserved
             stored = [key for key in set(lm.sent) if gateway.cache.get(key)]
             for key in stored:
@@ -310,7 +309,7 @@ def test_close_while_calls_are_under_way(lab, tmp_path):
     """Closing ends what is under way at once, threads included, and nobody waits for ever."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon(seconds=60))
+        lm = lab.FakeLM(lambda _: soon(seconds=60))
         errors = []
 
         def in_thread():
@@ -354,7 +353,7 @@ def test_passing_faults_are_retried(lab, tmp_path, error):
 
     async def run():
         says = iter([error, error, "fine"])
-        lm = lab.FakeLM(lambda request: next(says))
+        lm = lab.FakeLM(lambda _: next(says))
         async with lab.open(tmp_path) as gateway:
             return (await gateway.complete(lm, lab.ask())).message.text, gateway.meter.spent.calls
 
@@ -368,7 +367,7 @@ def test_lasting_faults_are_not_retried(lab, tmp_path, error):
     """A request that can never be answered is sent once."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: error)
+        lm = lab.FakeLM(lambda _: error)
         async with lab.open(tmp_path) as gateway:
             with pytest.raises(type(error)):
                 await gateway.complete(lm, lab.ask())
@@ -381,7 +380,7 @@ def test_retries_end(lab, tmp_path):
     """After so many attempts the error is the caller's."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: dx.LMServerError("down", status=500))
+        lm = lab.FakeLM(lambda _: dx.LMServerError("down", status=500))
         async with lab.open(tmp_path, attempts=5) as gateway:
             with pytest.raises(dx.LMServerError):
                 await gateway.complete(lm, lab.ask())
@@ -394,7 +393,7 @@ def test_local_backends_are_not_retried(lab, tmp_path):
     """An error of the embedded LM would come again."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: ValueError("a bug"), remote=False)
+        lm = lab.FakeLM(lambda _: ValueError("a bug"), remote=False)
         async with lab.open(tmp_path) as gateway:
             with pytest.raises(dx.LMUnexpectedError, match="a bug"):
                 await gateway.complete(lm, lab.ask())
@@ -415,7 +414,7 @@ def test_storm_halves_and_recovers(lab, tmp_path):
             await asyncio.sleep(0.002)
             return "fine"
 
-        lm = lab.FakeLM(lambda request: reply())
+        lm = lab.FakeLM(lambda _: reply())
         async with lab.open(tmp_path, slots=32, attempts=50) as gateway:
             await asyncio.gather(*(gateway.complete(lm, lab.ask(str(n))) for n in range(200)))
             low = gateway.limiter.limit
@@ -433,7 +432,7 @@ def test_never_more_in_flight_than_slots(lab, tmp_path):
     """The concurrency asked for is never exceeded."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon(seconds=0.001))
+        lm = lab.FakeLM(lambda _: soon(seconds=0.001))
         async with lab.open(tmp_path, slots=5) as gateway:
             await asyncio.gather(*(gateway.complete(lm, lab.ask(str(n))) for n in range(60)))
         return lm.most_in_flight
@@ -447,7 +446,7 @@ def test_retry_after_is_honoured(lab, tmp_path):
     async def run():
         times = []
 
-        def reply(request):
+        def reply(_request):
             times.append(time.monotonic())
             return dx.LMRateLimitError("wait", status=429, retry_after=0.3) if len(times) == 1 else "fine"
 
@@ -531,7 +530,7 @@ def test_time_budget_ends_every_wait(lab, tmp_path, where):
             "door": dx.LMRateLimitError("wait", status=429, retry_after=600),
             "retry": dx.LMServerError("wait", status=500, retry_after=600),
         }
-        lm = lab.FakeLM(lambda request: errors[where] if where in errors else soon(seconds=600))
+        lm = lab.FakeLM(lambda _: errors[where] if where in errors else soon(seconds=600))
         async with lab.open(tmp_path, budget="0.3s", slots=1 if where == "slot" else 4) as gateway:
             calls = (gateway.complete(lm, lab.ask(str(n))) for n in range(3))
             return await asyncio.gather(*calls, return_exceptions=True), gateway.limiter.active
@@ -545,7 +544,7 @@ def test_what_was_sent_before_the_budget_ended_is_kept(lab, tmp_path):
     """When the budget ends a run, answers on their way are paid for: closing waits for them."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: soon(seconds=0.2), price=Price(1e-3, 1e-3))
+        lm = lab.FakeLM(lambda _: soon(seconds=0.2), price=Price(1e-3, 1e-3))
         async with lab.open(tmp_path, budget="0.5usd") as gateway:
             first = asyncio.ensure_future(gateway.complete(lm, lab.ask("a")))
             await asyncio.sleep(0.05)
@@ -625,7 +624,7 @@ def test_refused_for_good(lab, tmp_path, error):
     """A wrong key, model or account ends the run at once, with the place to look."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: error)
+        lm = lab.FakeLM(lambda _: error)
         async with lab.open(tmp_path) as gateway:
             with pytest.raises(Stop) as caught:
                 await gateway.complete(lm, lab.ask())
@@ -641,7 +640,7 @@ def test_unreachable_from_the_start(lab, tmp_path):
     """A provider that was never reached is given up after few tries, with the address to check."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: dx.LMTransportError("Connection refused"))
+        lm = lab.FakeLM(lambda _: dx.LMTransportError("Connection refused"))
         async with lab.open(tmp_path, attempts=100) as gateway:
             with pytest.raises(Stop) as caught:
                 await gateway.complete(lm, lab.ask())
@@ -664,7 +663,7 @@ def test_lost_connection_later_is_no_end(lab, tmp_path):
 
     async def run():
         says = iter([dx.LMServerError("starting", status=503), *[dx.LMTransportError("cut")] * 6, "fine"])
-        lm = lab.FakeLM(lambda request: next(says))
+        lm = lab.FakeLM(lambda _: next(says))
         async with lab.open(tmp_path, attempts=10) as gateway:
             return (await gateway.complete(lm, lab.ask())).message.text
 
@@ -675,7 +674,7 @@ def test_what_is_no_exception_escapes(lab, tmp_path):
     """An LMSetupError of a backend ends the run; it is not a failed call."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: LMSetupError("wrong", hint="do this"))
+        lm = lab.FakeLM(lambda _: LMSetupError("wrong", hint="do this"))
         async with lab.open(tmp_path) as gateway:
             with pytest.raises(Stop, match="do this"):
                 await gateway.complete(lm, lab.ask())
@@ -694,7 +693,7 @@ def test_keys_that_the_provider_echoes(lab, tmp_path):
 
     async def run():
         says = iter([f"your key is {key}", dx.LMInvalidRequestError(f"bad key {key}", status=400)])
-        lm = lab.FakeLM(lambda request: next(says))
+        lm = lab.FakeLM(lambda _: next(says))
         recording = Recording(tmp_path / "recording.jsonl")
         async with lab.open(tmp_path, secrets=secrets, recording=recording) as gateway:
             answer = await gateway.complete(lm, lab.ask("a"))
@@ -714,7 +713,7 @@ def test_failed_calls_are_recorded_in_the_rollout(lab, tmp_path):
     """A call without an answer is part of the rollout, with the reason."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: dx.LMInvalidRequestError("too long", status=400))
+        lm = lab.FakeLM(lambda _: dx.LMInvalidRequestError("too long", status=400))
         scope = Scope()
         async with lab.open(tmp_path) as gateway:
             with dspy.context(**{SETTING: scope}), pytest.raises(dx.LMInvalidRequestError):
@@ -730,7 +729,7 @@ def test_usage_counts_what_was_sent(lab, tmp_path):
     """Calls, tokens and dollars are what the provider says; hits cost nothing."""
 
     async def run():
-        lm = lab.FakeLM(lambda request: lab.answer("x", 100, 10), price=Price(1e-6, 1e-5))
+        lm = lab.FakeLM(lambda _: lab.answer("x", 100, 10), price=Price(1e-6, 1e-5))
         async with lab.open(tmp_path) as gateway:
             for text in ("a", "b", "a"):
                 await gateway.complete(lm, lab.ask(text))

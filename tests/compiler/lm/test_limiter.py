@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
@@ -161,7 +162,7 @@ def test_grows_by_one_slot_a_round():
 
     limits = asyncio.run(recover())
     assert limits[0] == 4
-    assert all(0 <= after - before <= 1.01 for before, after in zip(limits, limits[1:], strict=False))
+    assert all(0 <= after - before <= 1.01 for before, after in pairwise(limits))
     assert limits[-1] == 8
 
 

@@ -125,14 +125,14 @@ def test_two_models(lab, tmp_path):
         replay(path, model="three/c")
 
 
-def test_identity_is_the_content(lab, recorded, tmp_path):
+def test_identity_is_the_content(recorded, tmp_path):
     """Where the file lies does not decide what a rollout is known by."""
     other = tmp_path / "elsewhere.jsonl"
     other.write_bytes(recorded.read_bytes())
     assert replay(recorded).identity == replay(other).identity
 
 
-def test_settings(lab, recorded):
+def test_settings(recorded):
     """Sampling parameters are sent as when it was recorded; what means nothing is refused without showing its value."""
     assert replay(recorded, temperature=0.5).defaults == {"temperature": 0.5}
     with pytest.raises(LMSetupError, match="api_key") as caught:

@@ -113,7 +113,7 @@ def test_threads_that_inherit_nothing(order):
         noted(LMCall(place=advance(1))).run(call, 1, "first")
         for number, text in enumerate(order):
             fresh = contextvars.Context()
-            place = contextvars.copy_context().run(_loose, number, scope)
+            place = contextvars.copy_context().run(_loose, number)
             fresh.run(lm_call.set, LMCall(place=place))
             fresh.run(call, number, text)
         noted(LMCall(place=advance(1))).run(call, 1, "last")
@@ -123,7 +123,7 @@ def test_threads_that_inherit_nothing(order):
     assert texts == ["first", "a", "b", "c", "d", "last"]
 
 
-def _loose(number, scope):
+def _loose(number):
     from limbeck.compiler.lm.scope import _place
 
     _place.set(None)

@@ -70,7 +70,7 @@ def test_from_the_environment(monkeypatch):
     assert Secrets().scrub(f"key={KEY}") == "key=[redacted]"
 
 
-def test_one_key_that_begins_another(monkeypatch):
+def test_one_key_that_begins_another():
     """Of a long key nothing is left where a shorter one is its beginning."""
     secrets = Secrets()
     secrets.add({"api_key": KEY, "other_secret": KEY + "-and-more"})
