@@ -35,7 +35,8 @@ def load_target(target: str, *, metric: str | None = None, need_metric: bool = T
     module = load_module(where)
     task = _task(load_object(module, name, where), target)
     predictors(task.program)
-    task = replace(task, name=task.name or name, base_dir=task.base_dir or _directory(module))
+    module_name = Path(where).stem if where.endswith(".py") else where
+    task = replace(task, name=task.name or f"{module_name}:{name}", base_dir=task.base_dir or _directory(module))
     if metric is not None:
         task = replace(task, metric=_load_metric(metric, module, where))
     if need_metric and task.metric is None and not task.checks:

@@ -45,7 +45,7 @@ class Task:
         checks: Callables on the prediction. Each returns a bool, a bool and a message, or None for fine, or
             raises ValueError, AssertionError or pydantic.ValidationError.
         inputs: Names of the program's inputs, where they cannot be told from it.
-        name: Name of the task; by default the name of the target.
+        name: Name of the task in the store; by default that of the target, such as ``router:task``.
         base_dir: What relative paths are relative to: the directory of the file that declares the task, set
             by the loader; by default the current directory.
 

@@ -139,4 +139,3 @@ def _where(error: BaseException) -> str:
     if frame is None:
         return ""
     return f" ({frame.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno})"
-

@@ -28,6 +28,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else DSPy and l
 
 _SAMPLING = {"temperature", "max_tokens", "max_completion_tokens", "top_p", "top_k", "stop", "seed", "n",
              "frequency_penalty", "presence_penalty", "reasoning_effort", "logprobs", "top_logprobs"}  # fmt: skip
+_ADDRESS = {"api_base", "base_url", "api_version", "organization", "project", "custom_llm_provider", "model_type"}
 _TIMEOUT = 120.0  # seconds without an answer before a call is given up and tried again
 
 
@@ -36,7 +37,7 @@ class Backend(Protocol):
 
     Attributes:
         name: As the user wrote it.
-        identity: Settings that decide what it answers, without credentials; part of every rollout's identity.
+        identity: Name and address, without credentials; part of the identity of every request and rollout.
         defaults: Sampling parameters sent with every request.
         price: US dollars per token; None where unknown.
         max_output: Most completion tokens of one answer; None where unknown.
@@ -99,13 +100,14 @@ class ProviderBackend:
     Args:
         lm: A ``dspy.LM`` of the user's, which keeps its own settings.
         price: Instead of litellm's table.
-        settings: The settings it was made with, to tell its identity.
+        settings: The settings it was made with.
+        public: The same without credentials; its address is part of its identity.
     """
 
     def __init__(self, lm: dspy.LM, settings: Json, public: Json, price: Price | None = None) -> None:
         self.name = lm.model
         self.defaults = {k: v for k, v in lm.kwargs.items() if k in _SAMPLING and v is not None}
-        self.identity = {"name": lm.model, "settings": public}
+        self.identity = {"name": lm.model} | {k: v for k, v in public.items() if k in _ADDRESS}
         self.price = price or price_of(lm.model)
         self.max_output = max_output_tokens(lm.model)
         self.remote = True

@@ -126,7 +126,7 @@ class Gateway:
         scope = scopes.current()
         salt = scopes.salt(scope.attempt if scope else 0)
         sent = encode_request(request)
-        key = request_key(sent, salt)
+        key = request_key(sent, salt, backend.identity)
         try:
             response = self._cached(key) or await self._single_flight(key, backend, request, salt)
         except dx.LMError as error:
@@ -299,7 +299,8 @@ class Gateway:
     def _worst_case(self, backend: Backend, request: Request) -> Amount:
         """Most that one call can use: every byte a token, every allowed completion token written."""
         budget = self.meter.budget
-        if budget.usd is None and budget.tokens is None:
+        free = budget.usd is None or (backend.price is not None and not backend.price.usd(1, 1))
+        if free and budget.tokens is None:
             return Amount(calls=1)
         prompt = request_bytes(request) + _OVERHEAD
         output = request.config.max_tokens or backend.max_output

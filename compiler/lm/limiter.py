@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+
 class Limiter:
     """Slots for concurrent calls. Used from one event loop only.
 

@@ -24,12 +24,13 @@ def encode_request(request: Request) -> Json:
     return request_to_dict(request)
 
 
-def request_key(sent: Json, salt: tuple[int | str | None, ...] = ()) -> str:
-    """Name an encoded request by its whole content: messages, model, parameters, tools, and the salt.
+def request_key(sent: Json, salt: tuple[int | str | None, ...] = (), lm: Json | None = None) -> str:
+    """Name an encoded request by its whole content: messages, model, parameters, tools, the salt, and who is asked.
 
-    The salt tells apart requests that are meant to be sampled anew (attempt, DSPy's rollout_id, n-th completion).
+    The salt tells apart requests that are meant to be sampled anew (attempt, DSPy's rollout_id, n-th completion);
+    the LM's identity tells apart servers that have a model of the same name.
     """
-    return fingerprint("lm", _FORMAT, sent, salt)
+    return fingerprint("lm", _FORMAT, sent, salt, lm)
 
 
 def model_free_key(sent: Json, salt: tuple[int | str | None, ...] = ()) -> str:

@@ -276,7 +276,7 @@ def test_trace_that_is_not_there(invoke: Invoke) -> None:
 def test_report_of_an_artifact(invoke: Invoke) -> None:
     """What the manifest says, with the same table as after the compile."""
     done = invoke("report", "out")
-    assert "out: task compiled with bootstrap" in done.stdout
+    assert "out: task:task compiled with bootstrap" in done.stdout
     assert "95% interval" in done.stdout
     assert "out/report.html" in done.stdout
     assert one_object(invoke("report", "out", "--json"))["kind"] == "artifact"
@@ -287,7 +287,7 @@ def test_report_of_a_dataset(invoke: Invoke) -> None:
     """Rows by split and what was left out."""
     assert invoke("export", "task.py:task", "--out", "ds", "--quiet").exit_code == 0
     done = invoke("report", "ds")
-    assert "ds: task as openai rows" in done.stdout
+    assert "ds: task:task as openai rows" in done.stdout
     assert "not written" in done.stdout
 
 

@@ -37,7 +37,7 @@ class FakeLM:
         self._reply = reply or (lambda _: "fine")
 
     async def complete(self, request: Request, salt: tuple[int | str | None, ...]) -> Response:
-        self.sent.append(request_key(encode_request(request), salt))
+        self.sent.append(request_key(encode_request(request), salt, self.identity))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:

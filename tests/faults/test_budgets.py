@@ -80,24 +80,7 @@ def test_exit_code(place, cli, budget):
     """The command stops with exit code 3 and one or two lines, and the same command with more goes on from there."""
     with Stub(latency=0.02) as stub:
         work = place(stub.url)
-        args = [
-            "compile",
-            work.target,
-            "--lm",
-            "openai/stub",
-            "--lm-arg",
-            f"api_base={stub.url}/v1",
-            "--concurrency",
-            "64",
-            "--lm-arg",
-            "max_tokens=100",
-            "--lm-arg",
-            f"price={PRICE}",
-            "--store",
-            work.store,
-            "--out",
-            work.folder / "out",
-        ]
+        args = [*work.command(), "--concurrency", "64", "--lm-arg", "max_tokens=100", "--lm-arg", f"price={PRICE}"]
         stopped = cli(*args, "--budget", budget, env={"OPENAI_API_KEY": "sk-test-0123456789"})
         assert stopped.returncode == 3, stopped.stderr
         assert "Traceback" not in stopped.stderr

@@ -41,23 +41,8 @@ def leaks(folder, key=KEY, *, but=()):
 
 
 def compiled(cli, work, *args, **env):
-    return cli(
-        "compile",
-        work.target,
-        "--lm",
-        "openai/stub",
-        "--lm-arg",
-        f"api_base={work.url}/v1",
-        "--store",
-        work.store,
-        "--out",
-        work.folder / "out",
-        "--record",
-        work.folder / "recording.jsonl",
-        *args,
-        env=env,
-        cwd=work.folder,
-    )
+    recording = work.folder / "recording.jsonl"
+    return cli(*work.command(), "--record", recording, *args, env=env, cwd=work.folder)
 
 
 def everything(cli, work):
@@ -211,23 +196,7 @@ def test_interrupted(place):
     """Ctrl-C prints the command that resumes, without the key."""
     with Stub(latency=0.2) as stub:
         work = place(stub.url)
-        command = [
-            sys.executable,
-            "-m",
-            "limbeck",
-            "compile",
-            work.target,
-            "--lm",
-            "openai/stub",
-            "--lm-arg",
-            f"api_key={KEY}",
-            "--lm-arg",
-            f"api_base={stub.url}/v1",
-            "--store",
-            str(work.store),
-            "--out",
-            str(work.folder / "out"),
-        ]
+        command = [sys.executable, "-m", "limbeck", *work.command(), "--lm-arg", f"api_key={KEY}"]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=work.folder, env=dict(os.environ)
         )

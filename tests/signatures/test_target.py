@@ -89,7 +89,7 @@ def refused(target, kind=TargetError, **more):
 def test_a_task(module):
     """A Task is loaded with its name and the directory that its paths are relative to."""
     task = load_target(f"{module}:task")
-    assert task.name == "task"
+    assert task.name == f"{module.stem}:task"
     assert task.resolve("train.jsonl") == module.parent / "train.jsonl"
     assert task.metric.__name__ == "exact"
 
@@ -104,7 +104,7 @@ def test_a_program(module, name):
     """An instance, a class or a function that makes a program is taken with a metric."""
     task = load_target(f"{module}:{name}", metric=f"{module}:exact")
     assert isinstance(task.program, dspy.Module)
-    assert task.name == name
+    assert task.name == f"good:{name}"
 
 
 def test_a_function_that_makes_a_task(module):
@@ -331,7 +331,7 @@ def test_a_command_line_is_not_needed(module):
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd="/", env=env, capture_output=True, text=True, check=True
     )
-    assert ran.stdout == "task\n"
+    assert ran.stdout == "good:task\n"
     assert not (Path(module).parent / "__pycache__").exists()
 
 

@@ -285,9 +285,7 @@ def test_predictors_that_changed_are_noticed(out, two_steps):
 def test_the_order_of_fields_does_not_matter(tmp_path):
     """Instructions and demos go by name."""
     candidate = Candidate({}, {"self": [{"a": "1", "b": "2", "c": "3"}]})
-    out = write_artifact(
-        tmp_path / "out", program=dspy.Predict("a, b -> c"), candidate=candidate, manifest={}
-    )
+    out = write_artifact(tmp_path / "out", program=dspy.Predict("a, b -> c"), candidate=candidate, manifest={})
     assert len(apply_artifact(dspy.Predict("b, a -> c"), out).demos) == 1
 
 
@@ -300,10 +298,7 @@ def test_a_type_that_changed_is_a_warning(out):
 
     (warning,) = check_fit(dspy.Predict(Wider), load_artifact(out))
     now = "one of 'billing', 'tech', 'sales'"
-    assert (
-        warning
-        == f"output 'team' of predictor 'self' was one of 'billing', 'tech' when compiled and is {now} now"
-    )
+    assert warning == f"output 'team' of predictor 'self' was one of 'billing', 'tech' when compiled and is {now} now"
 
 
 def test_a_manifest_that_was_tampered_with_is_no_traceback(out, program):

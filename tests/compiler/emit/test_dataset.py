@@ -110,9 +110,7 @@ def test_each_row_is_joined_to_its_provenance_by_line_and_by_hash(tmp_path, prog
             "teacher/big",
             source.meta,
         )
-        assert origin["verdicts"] == [
-            {"verifier": "metric", "passed": True, "score": 1.0, "fingerprint": "v1"}
-        ]
+        assert origin["verdicts"] == [{"verifier": "metric", "passed": True, "score": 1.0, "fingerprint": "v1"}]
 
 
 def test_all_rows_of_an_input_fall_on_one_side(tmp_path, program, trace, read_lines):

@@ -50,9 +50,7 @@ def test_nothing_is_left_of_an_interrupted_write(error, tmp_path):
 def test_a_directory_with_something_in_it_is_refused(tmp_path):
     """Nothing is overwritten."""
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(
-        OutputError, match=r"is not empty\.\nGive --out a directory that does not exist yet\."
-    ):
+    with pytest.raises(OutputError, match=r"is not empty\.\nGive --out a directory that does not exist yet\."):
         fill(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

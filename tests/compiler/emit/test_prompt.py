@@ -19,9 +19,7 @@ from limbeck.errors import UsageError
 MARKER = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 PIECES = st.lists(
-    st.one_of(
-        TEXT, st.sampled_from(["[[ ## team ## ]]", "</ticket>", "&amp;", "{x}", "\r\n", "\u2028", MARKER])
-    )
+    st.one_of(TEXT, st.sampled_from(["[[ ## team ## ]]", "</ticket>", "&amp;", "{x}", "\r\n", "\u2028", MARKER]))
 ).map("".join)
 
 
@@ -78,9 +76,7 @@ def test_rendering_many_gives_the_same_as_rendering_one(adapter, route, ticket, 
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
-@pytest.mark.parametrize(
-    "inputs", [{}, {"ticket": None}, {"ticket": 3}, {"ticket": ["a", "b"]}, {"ticket": {"a": 1}}]
-)
+@pytest.mark.parametrize("inputs", [{}, {"ticket": None}, {"ticket": 3}, {"ticket": ["a", "b"]}, {"ticket": {"a": 1}}])
 def test_values_that_are_no_text_are_rendered_as_the_adapter_does(adapter, route, inputs):
     """Logs have numbers, lists and holes where a signature says text."""
     assert PromptWriter(route, adapter).prompt(inputs) == render(route, adapter, [], inputs)

@@ -57,9 +57,7 @@ def test_traces_that_did_not_pass_are_dropped_with_their_reason(program, trace):
 def test_test_data_is_held_out(program, trace):
     """What the gate measures on must not be trained on, whatever the store holds."""
     kept = trace()
-    records, ledger = emit(
-        [kept, trace("Screen is black", "tech")], program, held_out={kept.example.input_id}
-    )
+    records, ledger = emit([kept, trace("Screen is black", "tech")], program, held_out={kept.example.input_id})
     assert [record.trace.example.labels["team"] for record in records] == ["tech"]
     assert ledger.reasons() == {"held out": 1}
 
@@ -127,10 +125,7 @@ def test_compiled_has_the_candidates_instruction_and_demos(program, trace):
 def test_bare_has_neither(program, trace):
     """A candidate that is at hand does not slip into bare prompts."""
     candidate = Candidate({"self": "Pick a team."}, {"self": [{"ticket": "No sound", "team": "tech"}]})
-    assert (
-        emit([trace()], program, candidate=candidate)[0][0].messages
-        == emit([trace()], program)[0][0].messages
-    )
+    assert emit([trace()], program, candidate=candidate)[0][0].messages == emit([trace()], program)[0][0].messages
 
 
 def test_compiled_without_a_candidate_is_refused(program):

@@ -22,9 +22,7 @@ def trace() -> Callable[..., Trace]:
     """Make a typical trace; keyword arguments replace its fields."""
 
     def make(number: int = 0, *, passed: bool = True, **fields) -> Trace:
-        call = Call(
-            "openai/x", [{"role": "user", "content": f"question {number}"}], "answer", {"n": 1}, [], 3, 5
-        )
+        call = Call("openai/x", [{"role": "user", "content": f"question {number}"}], "answer", {"n": 1}, [], 3, 5)
         given = {
             "id": f"{number:032x}",
             "task": "tickets",

@@ -28,9 +28,7 @@ def test_json_comes_back(value) -> None:
     assert loads(dumps(value)) == value
 
 
-@given(
-    st.recursive(any_text | st.floats() | st.binary(), lambda x: st.dictionaries(any_text, x) | st.lists(x))
-)
+@given(st.recursive(any_text | st.floats() | st.binary(), lambda x: st.dictionaries(any_text, x) | st.lists(x)))
 def test_anything_is_written(value) -> None:
     """Whatever the value, the text is JSON that UTF-8 can write."""
     text = dumps(value)

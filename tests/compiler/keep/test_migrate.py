@@ -89,9 +89,7 @@ def test_several_processes_open_at_once(tmp_path: Path, old: bool) -> None:
         "store = Store.open('s.db'); store.start_run('t', 'compile', {}); store.close()\n"
     )
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(4)
     ]
     for process in processes:
@@ -125,9 +123,7 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0999'")
     before = path.read_bytes()
-    with pytest.raises(
-        StoreError, match=f"schema 0999, and this limbeck knows schemas up to {VERSION}"
-    ) as caught:
+    with pytest.raises(StoreError, match=f"schema 0999, and this limbeck knows schemas up to {VERSION}") as caught:
         Store.open(path)
     assert "Upgrade limbeck" in caught.value.hint
     assert path.read_bytes() == before
@@ -140,9 +136,7 @@ def test_alembic_is_not_imported_without_need(tmp_path: Path) -> None:
         "import sys; from limbeck.compiler.keep.store import Store\n"
         "Store.open('s.db').close(); print({'alembic', 'mako', 'dspy', 'optuna'} & set(sys.modules))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
 

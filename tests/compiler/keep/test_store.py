@@ -57,9 +57,7 @@ verdicts = st.builds(
     fingerprint=column_text,
     error=st.none() | column_text,
 )
-failures = st.builds(
-    Failure, reason=st.sampled_from(["parse", "lm"]), message=valid_text, final=st.booleans()
-)
+failures = st.builds(Failure, reason=st.sampled_from(["parse", "lm"]), message=valid_text, final=st.booleans())
 traces = st.builds(
     Trace,
     id=st.uuids().map(lambda uuid: uuid.hex),

@@ -89,9 +89,7 @@ def test_threads_share_it() -> None:
         assert all(a < b for a, b in pairwise(number for thread, number in done if thread == n))
 
 
-@pytest.mark.parametrize(
-    "error", [StoreError("the store x is locked", hint="wait"), ZeroDivisionError("odd")]
-)
+@pytest.mark.parametrize("error", [StoreError("the store x is locked", hint="wait"), ZeroDivisionError("odd")])
 def test_an_error_reaches_everybody(error: Exception) -> None:
     """After an error, flushing and putting raise it, and nobody waits for ever."""
 

@@ -67,7 +67,7 @@ def test_identity_has_no_credentials():
     settings = {"api_key": "sk-0123456789", "api_base": "http://host/v1", "temperature": 0.5}
     public = {k: v for k, v in settings.items() if k != "api_key"}
     backend = make_backend("openai/gpt-4o-mini", settings, public)
-    assert backend.identity == {"name": "openai/gpt-4o-mini", "settings": public}
+    assert backend.identity == {"name": "openai/gpt-4o-mini", "api_base": "http://host/v1"}
     assert backend.defaults["temperature"] == 0.5
     assert "sk-0123456789" not in orjson.dumps([backend.identity, backend.defaults]).decode()
 
