@@ -55,7 +55,7 @@ def command(shell: Shell, limit: int, show: str | None, store: str, **filters: A
             shell.result(as_json(trace, whole=True), lambda console: show_trace(console, trace))
             return
         counts = kept.count(**filters)
-        listed = list(islice(kept.traces(**filters, limit=limit, order="added", light=True), limit))
+        listed = list(islice(kept.traces(**filters, limit=limit, order="newest", light=True), limit))
     value = {"counts": counts, "shown": len(listed), "traces": [as_json(t, whole=False) for t in listed]}
     shell.result(value, lambda console: show_list(console, listed, counts))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LimbeckError, MetricError, Stop, TargetError
 from ..records import Candidate, Evaluation, Example, Outcome, Rollout, Trace
 from .progress import Progress, Silent
-from .verify.base import is_current, judge
+from .verify.base import is_current
 
 if TYPE_CHECKING:
     from .engine.local import LocalEngine
@@ -144,7 +144,7 @@ class DurableBench:
         """A trace of the store, judged anew where the metric or a check has changed since."""
         if not is_current(trace, self.setting.verifiers):
             whole = self.store.get([trace.id])[trace.id]
-            trace = await judge(whole, self.setting.verifiers)
+            trace = await self.worker.judge(whole)
             self.store.judged(trace)
         self._count(trace, stored=True)
         return trace

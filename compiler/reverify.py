@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..records import Json
 from .keep.store import Store
 from .session import Options, open_session
-from .verify.base import is_current, judge
+from .verify.base import is_current
 
 if TYPE_CHECKING:
     from ..signatures.task import Task
@@ -67,7 +67,7 @@ async def reverify_task(task: Task, options: Options | None = None, progress: Pr
             after = trace
             if not is_current(trace, verifiers):
                 judged += 1
-                after = await judge(trace, verifiers)
+                after = await session.bench.worker.judge(trace)
                 session.store.judged(after)
             if after.outcome != trace.outcome:
                 changed[f"{trace.outcome} -> {after.outcome}"] += 1

@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import dspy
+
 from ...errors import Stop
 from ...records import Candidate, Rollout, Trace, fingerprint
 from ...signatures.program import apply
 from ..generate.rollout import run_program
 from ..lm.model import GatewayLM, gateway_lm, route_predictors
+from ..lm.scope import SETTING
 from ..verify.base import Verifier, judge
 
 if TYPE_CHECKING:
-    import dspy
-
     from ...signatures.task import Task
     from ..lm.backends import Backend
     from ..lm.gateway import Gateway
@@ -91,7 +92,15 @@ class Worker:
         if ran.stop is not None:
             self.stop = self.stop or ran.stop
             return trace
-        return await judge(trace, setting.verifiers)
+        return await self.judge(trace)
+
+    async def judge(self, trace: Trace) -> Trace:
+        """Judge a trace. A metric that asks an LM asks the student, through the gateway, outside of the rollout."""
+        lm = self._lm(self.setting.student, False)
+        with dspy.context(
+            lm=lm, adapter=self.setting.adapter, trace=[], disable_history=True, track_usage=False, **{SETTING: None}
+        ):
+            return await judge(trace, self.setting.verifiers)
 
     def _program(self, candidate: Candidate) -> dspy.Module:
         program = self._programs.pop(candidate.id, None)

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, update
+from sqlalchemy import Connection, Engine, Table, bindparam, update
 from sqlalchemy.dialects import postgresql
 
 from ...records import Json, Trace
 from .connect import explained, writing
-from .rows import judgment_row, trace_row, verdict_rows
-from .schema import traces, verdicts
+from .rows import judgment_row, trace_row
+from .schema import traces
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,10 @@ def _write_traces(connection: Connection, of_trace: Mapping[str, Judgment]) -> N
     ]
     if judged:
         connection.execute(_JUDGE, judged)
-    connection.execute(delete(verdicts).where(verdicts.c.trace_id.in_(of_trace)))
-    given = [row for item in of_trace.values() for row in verdict_rows(item.trace)]
-    if given:
-        upsert(connection, verdicts, given)
 
 
 _JUDGE = (
     update(traces)
     .where(traces.c.id == bindparam("trace"))
-    .values({name: bindparam(f"new_{name}") for name in ("outcome", "reason", "score")})
+    .values({name: bindparam(f"new_{name}") for name in ("verdicts", "outcome", "reason", "score")})
 )

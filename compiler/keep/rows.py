@@ -11,7 +11,7 @@ from .jsontext import plain
 
 
 def trace_row(trace: Trace, run: str, created: datetime) -> Json:
-    """Columns of a trace, without its verdicts."""
+    """Columns of a trace."""
     example_id, input_id = _identity(trace.example)
     return {
         "id": trace.id,
@@ -44,41 +44,23 @@ def trace_row(trace: Trace, run: str, created: datetime) -> Json:
 
 
 def judgment_row(trace: Trace) -> Json:
-    """Columns that follow from the verdicts."""
-    return {"outcome": trace.outcome, "reason": trace.reason, "score": _number(trace.score)}
+    """The verdicts, and columns that follow from them."""
+    return {"verdicts": trace.verdicts, "outcome": trace.outcome, "reason": trace.reason, "score": _number(trace.score)}
 
 
-def verdict_rows(trace: Trace) -> list[Json]:
-    """One row a verdict, in order."""
-    return [
-        {
-            "trace_id": trace.id,
-            "position": position,
-            "verifier": verdict.verifier,
-            "fingerprint": verdict.fingerprint,
-            "passed": bool(verdict.passed),
-            "score": _number(verdict.score),
-            "feedback": verdict.feedback,
-            "evidence": verdict.evidence,
-            "error": verdict.error,
-        }
-        for position, verdict in enumerate(trace.verdicts)
-    ]
-
-
-def read_trace(row: RowMapping, verdicts: list[Verdict]) -> Trace:
+def read_trace(row: RowMapping) -> Trace:
     """Build a trace from its columns; without the column ``steps`` it has none.
 
     Raises:
         ValueError: The columns hold no trace: somebody else wrote to the store.
     """
     try:
-        return _trace(row, verdicts)
+        return _trace(row)
     except (KeyError, TypeError) as error:
         raise ValueError(f"trace {row['id']}: {error}") from error
 
 
-def _trace(row: RowMapping, verdicts: list[Verdict]) -> Trace:
+def _trace(row: RowMapping) -> Trace:
     failure = row["failure"]
     return Trace(
         id=row["id"],
@@ -89,26 +71,13 @@ def _trace(row: RowMapping, verdicts: list[Verdict]) -> Trace:
         attempt=row["attempt"],
         prediction=row["prediction"],
         steps=[_step(step) for step in row.get("steps", ())],
-        verdicts=verdicts,
+        verdicts=[Verdict(**verdict) for verdict in row["verdicts"]],
         failure=None if failure is None else Failure(**failure),
         usage=Usage(row["calls"], row["hits"], row["input_tokens"], row["output_tokens"], row["usd"]),
         origin=row["origin"],
         adapter=row["adapter"],
         program=row["program"],
         meta=row["meta"],
-    )
-
-
-def read_verdict(row: RowMapping) -> Verdict:
-    """Build a verdict from its columns."""
-    return Verdict(
-        verifier=row["verifier"],
-        passed=row["passed"],
-        score=row["score"],
-        feedback=row["feedback"],
-        evidence=row["evidence"],
-        fingerprint=row["fingerprint"],
-        error=row["error"],
     )
 
 

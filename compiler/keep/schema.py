@@ -115,6 +115,10 @@ runs = Table(
     Column("summary", JsonText),
 )
 
+# Verdicts stand in the row of their trace: a table of their own, keyed by hashes, would take as long to write as the
+# traces, and nothing asks for verdicts without their trace. Ids are hashes too, so every index on them is paid for at
+# each insert; there is one.
+#
 # The large columns stand last: SQLite reads a row from its start, and a query that leaves them out never
 # touches the pages on which they overflow.
 traces = Table(
@@ -148,24 +152,8 @@ traces = Table(
     Column("prediction", JsonText),
     Column("failure", JsonText),
     Column("meta", JsonText, nullable=False),
+    Column("verdicts", JsonText, nullable=False),
     Column("steps", JsonText, nullable=False),
-    Index("traces_by_input", "input_id", "id"),
-)
-
-# Keyed by position, not by verifier: a trace reads back as it was, even where two checks share a name.
-verdicts = Table(
-    "verdicts",
-    metadata,
-    Column("trace_id", Words, primary_key=True),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("verifier", Words, nullable=False),
-    Column("fingerprint", Words, nullable=False),
-    Column("passed", Boolean, nullable=False),
-    Column("score", Float),
-    Column("feedback", Words, nullable=False),
-    Column("evidence", JsonText, nullable=False),
-    Column("error", Words),
-    sqlite_with_rowid=False,
 )
 
 candidates = Table(

@@ -36,9 +36,9 @@ def make_old(path: Path, version: str) -> None:
         command.upgrade(config, version)
         connection.exec_driver_sql(
             "INSERT INTO traces VALUES (1,'t1','t','r','e','i','base','p','m','chat',0,'rollout','passed',"
-            "NULL,1,1.0,1,0,3,5,NULL,'a:1','2025-01-01','{}','{}','{\"team\":\"sales\"}',NULL,'{}','[]')"
+            "NULL,1,1.0,1,0,3,5,NULL,'a:1','2025-01-01','{}','{}','{\"team\":\"sales\"}',NULL,'{}',"
+            '\'[{"verifier":"metric","passed":true}]\',\'[]\')'
         )
-        connection.exec_driver_sql("INSERT INTO verdicts VALUES ('t1',0,'metric','v',1,1.0,'','{}',NULL)")
     engine.dispose()
 
 

@@ -105,7 +105,7 @@ def test_odd_values_cost_nothing(store: Store, trace) -> None:
     store.flush()
     first, second = store.traces()
     assert first.prediction == {"text": "a\ufffd\0", "n": 2**80, "object": str(object)}
-    assert first.verdicts[0].feedback == "\ufffd\ufffd"
+    assert first.verdicts[0].feedback == "\0\ufffd"
     assert first.verdicts[0].score is None
     assert second == trace(2)
 

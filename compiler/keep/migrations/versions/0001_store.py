@@ -24,19 +24,6 @@ def upgrade() -> None:
     )
     _create_traces()
     op.create_table(
-        "verdicts",
-        sa.Column("trace_id", sa.Text, primary_key=True),
-        sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("verifier", sa.Text, nullable=False),
-        sa.Column("fingerprint", sa.Text, nullable=False),
-        sa.Column("passed", sa.Boolean, nullable=False),
-        sa.Column("score", sa.Float),
-        sa.Column("feedback", sa.Text, nullable=False),
-        sa.Column("evidence", sa.Text, nullable=False),
-        sa.Column("error", sa.Text),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
         "candidates",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("task", sa.Text, nullable=False),
@@ -85,5 +72,6 @@ def _create_traces() -> None:
         sa.Column("prediction", sa.Text),
         sa.Column("failure", sa.Text),
         sa.Column("meta", sa.Text, nullable=False),
+        sa.Column("verdicts", sa.Text, nullable=False),
         sa.Column("steps", sa.Text, nullable=False),
     )

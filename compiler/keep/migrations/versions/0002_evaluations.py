@@ -1,4 +1,4 @@
-"""Scores of candidates on splits, and the indexes that streaming by input and by run needs."""
+"""Scores of candidates on splits, and the index that reading a run's ledger needs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the table and the indexes."""
+    """Add the table and the index."""
     op.create_table(
         "evaluations",
         sa.Column("run", sa.Text, primary_key=True),
@@ -20,5 +20,4 @@ def upgrade() -> None:
         sa.Column("high", sa.Float),
         sa.Column("detail", sa.Text, nullable=False),
     )
-    op.create_index("traces_by_input", "traces", ["input_id", "id"])
     op.create_index("ledger_by_run", "ledger", ["run", "seq"])

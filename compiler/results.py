@@ -1,0 +1,89 @@
+"""How results show themselves: a few lines of text, and a small table in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from ..optimizers.gate import Interval
+
+Facts = Sequence[tuple[str, str]]
+"""Names and values, in the order in which they are read."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a result.
+
+    Attributes:
+        title: The one line that says what it came to.
+        facts: What else is worth a line.
+        tables: Longer lists by title, for notebooks only.
+    """
+
+    title: str
+    facts: Facts = ()
+    tables: Mapping[str, Facts] = field(default_factory=dict)
+
+
+class Result:
+    """Base of the results: ``repr`` and the HTML of notebooks come from what ``shown`` picks."""
+
+    def shown(self) -> Shown:
+        """Pick what is shown."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        view = self.shown()
+        width = max((len(name) for name, _ in view.facts), default=0)
+        return "\n".join([view.title, *(f"  {name:{width}}  {value}" for name, value in view.facts)])
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: no scripts, nothing from elsewhere, and all text escaped."""
+        view = self.shown()
+        parts = [f"<p><strong>{escape(view.title)}</strong></p>", _table(view.facts)]
+        for title, rows in view.tables.items():
+            parts.append(f"<details><summary>{escape(title)}</summary>{_table(rows)}</details>")
+        return f"<div>{''.join(parts)}</div>"
+
+
+def _table(rows: Facts) -> str:
+    if not rows:
+        return ""
+    cell = 'style="text-align: left"'
+    lines = (f"<tr><th {cell}>{escape(name)}</th><td {cell}>{escape(value)}</td></tr>" for name, value in rows)
+    return f"<table>{''.join(lines)}</table>"
+
+
+def facts(*rows: tuple[str, str]) -> list[tuple[str, str]]:
+    """The rows that have a value."""
+    return [row for row in rows if row[1]]
+
+
+def counts(numbers: Mapping[str, int]) -> str:
+    """``81 passed, 2 rejected``."""
+    return ", ".join(f"{n:,} {name}" for name, n in numbers.items())
+
+
+def sizes(numbers: Mapping[str, int]) -> str:
+    """``train 153, test 61``."""
+    return ", ".join(f"{name} {n:,}" for name, n in numbers.items())
+
+
+def score(value: float, interval: Interval, *, percent: bool) -> str:
+    """``54.3% (95% interval 44.2 to 64.1)``, or the numbers themselves where scores are no shares of one."""
+    if percent:
+        return f"{100 * value:.1f}% (95% interval {100 * interval.low:.1f} to {100 * interval.high:.1f})"
+    return f"{value:.4g} (95% interval {interval.low:.4g} to {interval.high:.4g})"
+
+
+def spent(used: Mapping[str, Any]) -> str:
+    """``192 calls, 12 from cache, $0.0123``."""
+    parts = [f"{used['calls']:,} LM calls"]
+    if used["cache_hits"]:
+        parts.append(f"{used['cache_hits']:,} from cache")
+    if used["usd"]:
+        parts.append(f"${used['usd']:.4f}")
+    return ", ".join(parts)

@@ -1,0 +1,96 @@
+"""The metric as a verifier."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+import limbeck
+from limbeck.compiler.verify.metric import verifiers_of
+from limbeck.records import Example, Trace
+
+ROWS = [{"question": f"q{i}", "answer": "yes" if i % 2 else "no"} for i in range(12)]
+
+
+def task(metric: Any, **more: Any) -> limbeck.Task:
+    """A small task over ROWS."""
+    return limbeck.Task(**{"program": dspy.Predict("question -> answer"), "metric": metric, "name": "t", **more})
+
+
+def judged(metric: Any, times: int = 1) -> list[Trace]:
+    """Traces judged one after the other by one verifier."""
+    verifier = verifiers_of(task(metric))[-1]
+    trace = Trace("i", "t", Example({"question": "q"}, {"answer": "a"}), "c", "lm", prediction={"answer": "a"})
+
+    async def main() -> list[Trace]:
+        return [trace.with_verdicts(await verifier.verify(trace, trace.example)) for _ in range(times)]
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("call", ["sync", "async"])
+def test_a_metric_may_ask_an_lm(call: str, tmp_path: Path) -> None:
+    """An LM judge asks the student's LM through the gateway: counted, cached, under the budget."""
+    judge = dspy.Predict("question, answer -> verdict: bool")
+
+    def sync_metric(example: Any, prediction: Any, trace: Any = None) -> bool:
+        return judge(question=example.question, answer=prediction.answer).verdict is not None
+
+    async def async_metric(example: Any, prediction: Any, trace: Any = None) -> bool:
+        return (await judge.acall(question=example.question, answer=prediction.answer)).verdict is not None
+
+    metric = sync_metric if call == "sync" else async_metric
+    settings = {"lm": "embedded/analogy", "store": tmp_path / "s.db"}
+    result = limbeck.evaluate(task(metric), ROWS, **settings)
+    assert result.outcomes == {"passed": len(ROWS)}
+    assert result.spent["calls"] > len(ROWS)
+    assert limbeck.evaluate(task(metric), ROWS, **settings).spent["calls"] == 0
+    with limbeck.open_store(tmp_path / "s.db") as store:
+        assert all(len(trace.steps) == 1 for trace in store.traces())
+
+
+def test_a_slow_metric_holds_up_nobody() -> None:
+    """A metric that blocks is moved to threads after it has shown to be slow."""
+    threads = set()
+
+    def metric(example: Any, prediction: Any) -> bool:
+        threads.add(threading.current_thread() is threading.main_thread())
+        time.sleep(0.03)
+        return True
+
+    assert all(trace.outcome == "passed" for trace in judged(metric, 8))
+    assert threads == {True, False}
+
+
+def test_a_metric_always_sees_the_trace() -> None:
+    """Imported or rolled out, the trace is a list, never None."""
+    seen: list[Any] = []
+
+    def metric(example: Any, prediction: Any, trace: Any = None) -> bool:
+        seen.append(trace)
+        return True
+
+    judged(metric)
+    assert seen == [[]]
+
+
+def test_a_refused_check_spares_the_metric(tmp_path: Path) -> None:
+    """Cheap verifiers come first, and what they refuse is judged no further."""
+    asked: list[Any] = []
+
+    def metric(example: Any, prediction: Any) -> bool:
+        asked.append(example)
+        return True
+
+    def never(prediction: Any) -> tuple[bool, str]:
+        return False, "not like this"
+
+    result = limbeck.evaluate(task(metric, checks=[never]), ROWS, store=tmp_path / "s.db")
+    assert result.outcomes == {"rejected": len(ROWS)}
+    assert asked == []
