@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..compiler.emit.dataset import DatasetResult
-    from ..records import Json
 
 _SPLIT = "For example --split train=0.9,val=0.1."
 
@@ -48,21 +47,7 @@ def command(shell: Shell, target: str, out: str, format_: str, split: str | None
 
     shares = _shares(split) if split else None
     dataset = shell.finish(api.aexport(target, out, format=format_, split=shares, **given))
-    shell.result(as_json(dataset), lambda console: show(console, target, dataset))
-
-
-def as_json(dataset: DatasetResult) -> Json:
-    """One JSON object with everything."""
-    return {
-        "dataset": str(dataset.path),
-        "format": dataset.format,
-        "prompt": dataset.prompt,
-        "rows": dict(dataset.rows),
-        "read": dataset.read,
-        "emitted": dataset.emitted,
-        "dropped": dict(dataset.dropped),
-        "warnings": list(dataset.warnings),
-    }
+    shell.result(dataset.as_json(), lambda console: show(console, target, dataset))
 
 
 def show(console: Console, target: str, dataset: DatasetResult) -> None:

@@ -11,8 +11,10 @@ from ..records import Example, Json, Trace
 from ..signatures.fields import predictors
 from ..signatures.program import base_candidate
 from ..signatures.splits import Splits, make_splits
+from . import results
 from .lm.backends import make_backend
 from .lm.secrets import Secrets
+from .results import Result, Shown
 from .session import Options
 from .verify.base import judge
 from .verify.metric import verifiers_of
@@ -39,8 +41,8 @@ class Forecast:
     usd: float | None
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(Result):
     """What a check found.
 
     Attributes:
@@ -68,6 +70,22 @@ class Checked:
     def as_json(self) -> Json:
         """One JSON object with everything."""
         return asdict(self)
+
+    def shown(self) -> Shown:
+        """What a compile would start from; label counts in notebooks."""
+        need = self.forecast
+        usd = f", ${need.usd:.2f}" if need.usd else ""
+        return Shown(
+            f"{self.task}: {', '.join(self.inputs)} -> {', '.join(self.labels)}",
+            results.facts(
+                ("predictors", ", ".join(self.predictors)),
+                ("rows", results.sizes(self.sizes)),
+                ("labels by the metric", results.outcomes(self.gold)),
+                ("the first that did not pass", self.gold_problem or ""),
+                ("forecast", f"at most {need.calls:,} calls, {need.input_tokens:,} prompt tokens{usd}"),
+            ),
+            {f"Rows by {name}": [(v, f"{n:,}") for v, n in rows.items()] for name, rows in self.label_counts.items()},
+        )
 
 
 async def check_task(

@@ -16,9 +16,11 @@ from ..optimizers.registry import make_optimizer
 from ..optimizers.gate import Gate, gate
 from ..records import Candidate, Evaluation, Json, fingerprint
 from ..signatures.splits import Splits, make_splits
+from . import results
 from .emit.artifact import write_artifact
 from .emit.outdir import check_out
 from .emit.report import Report
+from .results import Result, Shown
 from .session import Options, Session, open_session, spent
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 
-@dataclass(frozen=True)
-class Compiled:
+@dataclass(frozen=True, repr=False)
+class Compiled(Result):
     """What a compile came to.
 
     Attributes:
@@ -64,6 +66,22 @@ class Compiled:
             "demos": dict(self.demos), "rollouts": dict(self.outcomes), "spent": self.spent, "run": self.run,
             "candidate": self.candidate.id,
         }  # fmt: skip
+
+    def shown(self) -> Shown:
+        """The gate's verdict first: it is why one compiles."""
+        gate = self.gate
+        return Shown(
+            f"{self.task} compiled to {self.path}",
+            results.facts(
+                ("gain", gate.verdict),
+                ("baseline", results.score(gate.baseline, gate.baseline_interval, percent=gate.shares)),
+                ("compiled", results.score(gate.compiled, gate.compiled_interval, percent=gate.shares)),
+                ("rows", results.sizes(self.sizes)),
+                ("demos", results.sizes(self.demos)),
+                ("rollouts", results.outcomes(self.outcomes)),
+                ("spent", results.spent(self.spent)),
+            ),
+        )
 
 
 async def compile_task(

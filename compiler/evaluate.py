@@ -13,7 +13,9 @@ import orjson
 from ..errors import DataError
 from ..optimizers.gate import Interval, score_interval
 from ..records import Candidate, Example, Json, Trace
+from . import results
 from .emit.outdir import new_file
+from .results import Result, Shown
 from .session import Options, open_session, spent
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 
-@dataclass(frozen=True)
-class Evaluated:
+@dataclass(frozen=True, repr=False)
+class Evaluated(Result):
     """What an evaluation came to.
 
     Attributes:
@@ -50,6 +52,19 @@ class Evaluated:
     def as_json(self) -> Json:
         """One JSON object with everything."""
         return {**asdict(self), "out": str(self.out) if self.out else None}
+
+    def shown(self) -> Shown:
+        """The score with its interval."""
+        percent = self.interval.low >= 0 and self.interval.high <= 1
+        return Shown(
+            f"{self.task}: {results.score(self.score, self.interval, percent=percent)} on {self.rows:,} rows",
+            results.facts(
+                ("rollouts", results.outcomes(self.outcomes)),
+                ("failed", results.counts(self.reasons)),
+                ("predictions", str(self.out or "")),
+                ("spent", results.spent(self.spent)),
+            ),
+        )
 
 
 async def evaluate_task(

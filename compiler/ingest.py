@@ -15,9 +15,11 @@ from ..signatures.fingerprint import program_fingerprint
 from ..signatures.program import base_candidate
 from ..signatures.validate import Validator
 from ..signatures.values import jsonable, short
+from . import results
 from .keep.runs import Status
 from .keep.store import Store
 from .progress import Silent
+from .results import Result, Shown
 from .verify.base import Verifier, judge
 from .verify.metric import verifiers_of
 
@@ -37,8 +39,8 @@ RowFunction = Callable[[Json], Json | None]
 _KEYS = {"inputs", "labels", "outputs", "completion", "lm", "attempt", "meta", "messages"}
 
 
-@dataclass(frozen=True)
-class Ingested:
+@dataclass(frozen=True, repr=False)
+class Ingested(Result):
     """What an import came to: ``read = passed + rejected + failed + dropped``.
 
     Attributes:
@@ -62,6 +64,19 @@ class Ingested:
     def as_json(self) -> Json:
         """One JSON object with everything."""
         return asdict(self)
+
+    def shown(self) -> Shown:
+        """What became of the rows; pass rates by LM in notebooks."""
+        rates = [(lm, f"{passed:,} of {n:,} passed, {passed / n:.1%}") for lm, (passed, n) in self.by_lm.items()]
+        return Shown(
+            f"{self.read:,} rows imported into {self.task}",
+            results.facts(
+                ("traces", results.outcomes(self.outcomes)),
+                ("failed", results.counts(self.reasons)),
+                ("not kept", results.counts(self.dropped)),
+            ),
+            {"By LM": rates} if rates else {},
+        )
 
 
 class _Mapper:

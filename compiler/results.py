@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, get_args
 
 from ..optimizers.gate import Interval
+from ..records import Outcome
 
 Facts = Sequence[tuple[str, str]]
 """Names and values, in the order in which they are read."""
@@ -38,7 +39,8 @@ class Result:
     def __repr__(self) -> str:
         view = self.shown()
         width = max((len(name) for name, _ in view.facts), default=0)
-        return "\n".join([view.title, *(f"  {name:{width}}  {value}" for name, value in view.facts)])
+        lines = [view.title, *(f"  {name:{width}}  {value}" for name, value in view.facts)]
+        return "\n".join(" ".join(line.splitlines()) for line in lines)
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: no scripts, nothing from elsewhere, and all text escaped."""
@@ -46,7 +48,7 @@ class Result:
         parts = [f"<p><strong>{escape(view.title)}</strong></p>", _table(view.facts)]
         for title, rows in view.tables.items():
             parts.append(f"<details><summary>{escape(title)}</summary>{_table(rows)}</details>")
-        return f"<div>{''.join(parts)}</div>"
+        return f'<div class="tex2jax_ignore mathjax_ignore">{"".join(parts)}</div>'  # a "$" is money, no formula
 
 
 def _table(rows: Facts) -> str:
@@ -63,8 +65,13 @@ def facts(*rows: tuple[str, str]) -> list[tuple[str, str]]:
 
 
 def counts(numbers: Mapping[str, int]) -> str:
-    """``81 passed, 2 rejected``."""
+    """``4 duplicate, 66 held out``."""
     return ", ".join(f"{n:,} {name}" for name, n in numbers.items())
+
+
+def outcomes(numbers: Mapping[str, int]) -> str:
+    """``81 passed, 2 rejected``, always in this order."""
+    return counts({name: numbers[name] for name in get_args(Outcome) if numbers.get(name)})
 
 
 def sizes(numbers: Mapping[str, int]) -> str:

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ..records import Json
+from . import results
 from .keep.store import Store
+from .results import Result, Shown
 from .session import Options, open_session
 from .verify.base import is_current
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 _BREATH = 256  # traces after which others get a turn, or the command could not be cancelled
 
 
-@dataclass(frozen=True)
-class Reverified:
+@dataclass(frozen=True, repr=False)
+class Reverified(Result):
     """What judging again came to.
 
     Attributes:
@@ -41,6 +43,13 @@ class Reverified:
     def as_json(self) -> Json:
         """One JSON object with everything."""
         return asdict(self)
+
+    def shown(self) -> Shown:
+        """What changed, and what there is now."""
+        return Shown(
+            f"{self.judged:,} of {self.traces:,} traces of {self.task} judged again",
+            results.facts(("changed", results.counts(self.changed)), ("now", results.outcomes(self.outcomes))),
+        )
 
 
 async def reverify_task(task: Task, options: Options | None = None, progress: Progress | None = None) -> Reverified:

@@ -20,7 +20,7 @@ FLOORS = [
     {"records"},
     {"signatures"},
     {"optimizers"},
-    {"compiler.lm", "compiler.keep"},
+    {"compiler.lm", "compiler.keep", "compiler.results"},
     {"compiler.generate", "compiler.verify", "compiler.emit"},
     {"compiler.engine"},
     {"compiler.progress"},

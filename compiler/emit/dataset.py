@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from ...records import Candidate, Json, Trace
+from .. import results
 from ..keep.ledger import Ledger
+from ..results import Result, Shown
 from . import card, rows
 from .formats.base import Format, get_format
 from .outdir import LineFile, new_directory, writing
@@ -32,8 +34,8 @@ Line = tuple[Record, bytes]
 """A record and its row, serialized."""
 
 
-@dataclass(frozen=True)
-class DatasetResult:
+@dataclass(frozen=True, repr=False)
+class DatasetResult(Result):
     """What ``export`` wrote.
 
     Attributes:
@@ -58,6 +60,25 @@ class DatasetResult:
     def emitted(self) -> int:
         """Rows written in all."""
         return sum(self.rows.values())
+
+    def as_json(self) -> Json:
+        """One JSON object with everything."""
+        return {
+            "dataset": str(self.path), "format": self.format, "prompt": self.prompt, "rows": dict(self.rows),
+            "read": self.read, "emitted": self.emitted, "dropped": dict(self.dropped), "warnings": list(self.warnings),
+        }  # fmt: skip
+
+    def shown(self) -> Shown:
+        """Where every row read went."""
+        return Shown(
+            f"{self.emitted:,} of {self.read:,} rows written to {self.path}",
+            results.facts(
+                ("rows", results.sizes(self.rows)),
+                ("format", f"{self.format}, {self.prompt} prompts"),
+                ("not written", results.counts(self.dropped)),
+                *(("warning", text) for text in self.warnings),
+            ),
+        )
 
 
 def export(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -40,8 +40,8 @@ class Row:
     values: Json
 
 
-_PARAMETERS = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
-"""Values that SQLite takes in one statement."""
+_CHUNKS = (250, 25, 1) if sqlite3.sqlite_version_info >= (3, 32) else (16, 1)
+"""Rows that are written in one statement; before 3.32, SQLite took 999 values in one."""
 
 Item = Added | Judged | Row
 
@@ -133,12 +133,19 @@ def _upsert_sqlite(connection: Connection, table: Table, rows: list[Json], keys:
     place = f"({', '.join('?' * len(columns))})"
     replaced = ", ".join(f"{c.name} = excluded.{c.name}" for c in columns if c.name not in keys)
     conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {replaced}" if keys else ""
-    size = max(1, _PARAMETERS // len(columns))
-    for start in range(0, len(rows), size):
-        chunk = rows[start : start + size]
+    for chunk in _chunks(rows):
         values = tuple(bind(row[name]) if bind else row[name] for row in chunk for name, bind in binds)
         places = ", ".join([place] * len(chunk))
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES {places}{conflict}", values)  # noqa: S608
+
+
+def _chunks(rows: list[Json]) -> Iterator[list[Json]]:
+    """Cut rows into few different lengths: each is a statement of its own, a large one, which SQLite keeps compiled."""
+    start = 0
+    for size in _CHUNKS:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
 
 
 def _merge(before: Judgment | None, item: Judgment) -> Judgment:

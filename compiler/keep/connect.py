@@ -187,7 +187,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     # Ids are hashes, so inserts land all over the indexes: without these, pages go out and in again, and
     # every thousand pages are copied from the log (measured: two thirds of the time of large imports).
-    connection.execute("PRAGMA cache_size=-32768")  # KiB
+    connection.execute("PRAGMA cache_size=-16384")  # KiB
     connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages
 
 

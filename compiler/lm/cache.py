@@ -76,7 +76,7 @@ class ResponseCache:
             os.chmod(directory, 0o700)
             self._cache = diskcache.Cache(
                 str(directory), disk=JSONOnlyDisk, disk_min_file_size=_INLINE,
-                eviction_policy="none", cull_limit=0, size_limit=2**62,
+                sqlite_cache_size=2048, sqlite_mmap_size=0, eviction_policy="none", cull_limit=0, size_limit=2**62,
             )  # fmt: skip
         except (OSError, sqlite3.Error, NotCacheable, diskcache.Timeout) as error:
             raise StoreError(
