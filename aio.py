@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 async def ordered(
     work: Callable[[T], Awaitable[R]], items: Iterable[T] | AsyncIterable[T], *, limit: int, window: int | None = None
-) -> AsyncIterator[R]:
+) -> AsyncGenerator[R]:
     """Do work on items concurrently and yield the results in the order of the items.
 
     Args:

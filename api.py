@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import aclosing
 from itertools import chain
 from pathlib import Path
@@ -274,9 +275,7 @@ async def acheck(
                             data={"train": train, "val": val, "test": test, "data": data})  # fmt: skip
 
 
-def load(
-    target: Target, *, metric: Any = None, need_metric: bool = True
-) -> tuple[Task, Candidate | None]:
+def load(target: Target, *, metric: Any = None, need_metric: bool = True) -> tuple[Task, Candidate | None]:
     """Load what a target names: the task, and the compiled setting where it is an artifact.
 
     Args:
@@ -323,21 +322,30 @@ def _sync(call: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
 
 
 def _in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    outcome: dict[str, Any] = {}
+    """Run in a loop of another thread; Ctrl-C ends the work there, too, and not only the waiting for it."""
+    outcome: Future[T] = Future()
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+
+    async def body() -> T:
+        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await coroutine
 
     def work() -> None:
         try:
-            outcome["value"] = asyncio.run(coroutine)
+            outcome.set_result(asyncio.run(body()))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            outcome["error"] = error
+            outcome.set_exception(error)
 
     thread = threading.Thread(target=work, name="limbeck")
     thread.start()
-    thread.join()
-    if "error" in outcome:
-        raise outcome["error"]
-    value: T = outcome["value"]
-    return value
+    try:
+        return outcome.result()
+    except KeyboardInterrupt:
+        loop, task = begun.result()
+        if task is not None and not outcome.done():
+            loop.call_soon_threadsafe(task.cancel)
+            thread.join()
+        raise
 
 
 compile = _sync(acompile)  # noqa: A001 - the word of the design; reached as limbeck.compile
@@ -373,9 +381,7 @@ def _begun(items: Iterator[T]) -> Iterator[T]:
     return chain([next(items)], items)
 
 
-def _unlabelled(
-    task: Task, inputs: Iterable[Mapping[str, Any]] | str | Path, *, text: bool
-) -> Iterable[Example]:
+def _unlabelled(task: Task, inputs: Iterable[Mapping[str, Any]] | str | Path, *, text: bool) -> Iterable[Example]:
     """Inputs to predict for; other columns are ignored, whatever they hold."""
     types = {name: kind for name, kind in task.example_types.items() if name in task.input_fields}
     if isinstance(inputs, (str, Path)):

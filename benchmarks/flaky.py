@@ -13,7 +13,7 @@ from peers import response
 ROWS = [{"question": f"q{i}x", "answer": f"Q{i}X"} for i in range(200)]
 
 
-def metric(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 - what metrics look like
+def metric(example: Any, prediction: Any, trace: Any = None) -> bool:
     """Exact match."""
     return bool(example.answer == prediction.answer)
 

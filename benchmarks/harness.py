@@ -67,9 +67,7 @@ def bench(name: str, **bars: str) -> Callable[[Callable[[bool], Values]], Callab
 
 def measure(one: Bench, *, quick: bool) -> Row:
     values = one.run(quick)
-    return Row(
-        one.name, values, one.bars, [key for key, bar in one.bars.items() if not holds(values.get(key), bar)]
-    )
+    return Row(one.name, values, one.bars, [key for key, bar in one.bars.items() if not holds(values.get(key), bar)])
 
 
 def holds(value: object, bar: str) -> bool:

@@ -18,7 +18,7 @@ from limbeck.records import Example
 from limbeck.signatures.task import Task
 
 
-def right(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 - what metrics look like
+def right(example: Any, prediction: Any, trace: Any = None) -> bool:
     """Exact match."""
     return bool(example.answer == prediction.answer)
 

@@ -82,10 +82,7 @@ def dspy_cache(*, disk: bool) -> Iterator[None]:
 
 def examples(n: int) -> list[dspy.Example]:
     """Distinct questions with the answer that the engine gives."""
-    return [
-        dspy.Example(question=f"What is 2 + 2, asked {i}?", answer="4").with_inputs("question")
-        for i in range(n)
-    ]
+    return [dspy.Example(question=f"What is 2 + 2, asked {i}?", answer="4").with_inputs("question") for i in range(n)]
 
 
 def bootstrap_seconds(n: int, latency: float) -> float:

@@ -1,7 +1,8 @@
 """Run benchmarks and print a row for each: ``python benchmarks/run.py core [--only NAME] [--quick]``.
 
 Each runs in a process of its own, so that imports, caches and peak memory of one are not another's. Results
-go to ``benchmarks/results/SUITE.json`` unless ``--quick`` made them small. Exit code 1 where a row fails.
+go to ``benchmarks/results/SUITE.json`` and into ``benchmarks/README.md`` unless ``--quick`` made them small. Exit code
+1 where a row fails.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from harness import BENCHES, Row, machine, measure, show
 
 HERE = Path(__file__).resolve().parent
+HEADER = ("| what | measured | result |", "| --- | --- | --- |")
 
 
 def load(suite: str) -> None:
@@ -45,22 +47,28 @@ def write(suite: str, rows: list[Row]) -> None:
     file = HERE / "results" / f"{suite}.json"
     file.parent.mkdir(exist_ok=True)
     old = json.loads(file.read_text())["rows"] if file.exists() else []
-    saved = {row["name"]: row for row in old if row["name"] in BENCHES} | {
-        row.name: row.json() for row in rows
-    }
+    saved = {row["name"]: row for row in old if row["name"] in BENCHES} | {row.name: row.json() for row in rows}
     ordered = [saved[name] for name in BENCHES if name in saved]
     file.write_text(json.dumps({"machine": machine(), "rows": ordered}, indent=2) + "\n")
+    write_table(suite, [Row(**{k: v for k, v in row.items() if k != "result"}) for row in ordered])
+
+
+def write_table(suite: str, rows: list[Row]) -> None:
+    """Put the table between the marks of the suite in the README."""
+    readme = HERE / "README.md"
+    start, end = f"<!-- {suite} -->\n", f"<!-- /{suite} -->"
+    before, rest = readme.read_text().split(start)
+    after = rest.split(end)[1]
+    on = ", ".join(f"{key} {value}" for key, value in machine().items())
+    table = "\n".join([f"Machine: {on}.\n", *HEADER, *(show(row) for row in rows)])
+    readme.write_text(f"{before}{start}{table}\n{end}{after}")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "suite", choices=sorted(d.name for d in HERE.iterdir() if d.is_dir() and any(d.glob("*.py")))
-    )
+    parser.add_argument("suite", choices=sorted(d.name for d in HERE.iterdir() if d.is_dir() and any(d.glob("*.py"))))
     parser.add_argument("--only", metavar="NAME", help="rows whose name contains this")
-    parser.add_argument(
-        "--quick", action="store_true", help="small sizes, to see that it works; nothing is saved"
-    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works; nothing is saved")
     parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -76,7 +84,7 @@ def main() -> int:
         sys.stderr.write(f"no benchmark has {args.only!r} in its name: {', '.join(BENCHES)}\n")
         return 2
     print("machine:", ", ".join(f"{key} {value}" for key, value in machine().items()))
-    print("| what | measured | result |\n| --- | --- | --- |")
+    print("\n".join(HEADER))
     rows = []
     for name in names:
         rows.append(run_one(args.suite, name, quick=args.quick))

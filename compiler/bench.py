@@ -149,7 +149,6 @@ class DurableBench:
         self._count(trace, stored=True)
         return trace
 
-
     def _watch(self, trace: Trace) -> None:
         """End the run where every rollout fails in the same way: it is the program or the metric, not the data."""
         if self._hopeful:

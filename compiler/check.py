@@ -10,7 +10,7 @@ from ..optimizers.registry import make_optimizer
 from ..records import Example, Json, Trace
 from ..signatures.fields import predictors
 from ..signatures.program import base_candidate
-from ..signatures.splits import Splits, make_splits
+from ..signatures.splits import Splits, given_splits
 from . import results
 from .lm.backends import make_backend
 from .lm.secrets import Secrets
@@ -105,9 +105,7 @@ async def check_task(
     """
     options = options or Options()
     chosen = make_optimizer(optimizer, options.set)
-    given = data or {}
-    splits = make_splits(task, seed=options.seed, need_val=chosen.needs_val, train=given.get("train"), val=given.get("val"),
-                         test=given.get("test"), data=given.get("data"))  # fmt: skip
+    splits = given_splits(task, data, seed=options.seed, need_val=chosen.needs_val)
     gold, problem = await _gold(task, splits.train)
     rows = [*splits.train, *splits.val, *splits.test]
     return Checked(
@@ -162,5 +160,3 @@ def _forecast(task: Task, splits: Splits, chosen: object, options: Options) -> F
 def _mean_bytes(rows: Sequence[Example]) -> float:
     sample = rows[:200]
     return sum(len(str(e.inputs)) + len(str(e.labels)) for e in sample) / max(len(sample), 1)
-
-

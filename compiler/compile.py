@@ -1,6 +1,6 @@
 """compile(): the whole run, top to bottom.
 
-    task -> splits -> optimizer at the bench -> candidate -> gate on test data -> artifact
+task -> splits -> optimizer at the bench -> candidate -> gate on test data -> artifact
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..optimizers.gate import Gate, Interval, gate
 from ..optimizers.registry import make_optimizer
-from ..optimizers.gate import Gate, gate
 from ..records import Candidate, Evaluation, Json, fingerprint
-from ..signatures.splits import Splits, make_splits
+from ..signatures.splits import Splits, given_splits
 from . import results
 from .emit.artifact import write_artifact
 from .emit.outdir import check_out
@@ -42,7 +42,6 @@ class Compiled(Result):
         outcomes: Rollouts of this run by outcome, those that the store answered included.
         spent: Calls, tokens and US dollars that this run really used.
         run: Id of the run in the store.
-        prompts: The final prompt of each predictor, as Markdown.
     """
 
     path: Path
@@ -57,6 +56,7 @@ class Compiled(Result):
 
     @property
     def prompts(self) -> str:
+        """The final prompt of each predictor, as Markdown."""
         return (self.path / "prompt.md").read_text(encoding="utf-8")
 
     def as_json(self) -> Json:
@@ -107,7 +107,7 @@ async def compile_task(
     options = options or Options()
     check_out(out)
     chosen = make_optimizer(optimizer, options.set)
-    splits = make_splits(task, seed=options.seed, need_val=chosen.needs_val, **(data or {}))
+    splits = given_splits(task, data, seed=options.seed, need_val=chosen.needs_val)
     async with open_session(
         task, options, "compile", train=splits.train, val=splits.val, progress=progress,
         args={"target": target, "out": str(out), "optimizer": optimizer, "lm": str(options.lm), "seed": options.seed,
@@ -120,27 +120,28 @@ async def compile_task(
         baseline = await _score(session, "baseline", session.bench.base, splits)
         compiled = await _score(session, "compiled", candidate, splits)
         judged = gate(baseline.scores, compiled.scores)
-        sizes = {"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)}
-        demos = {name: len(rows) for name, rows in candidate.demos.items()}
-        outcomes = dict(session.bench.outcomes)
-        manifest = _manifest(session, splits, candidate, judged, optimizer, _relative(target, out))
-        report = Report(
-            task=task.name or "", gate=judged, counts={**outcomes},
-            facts={"optimizer": optimizer, **session.public_lm(), "seed": options.seed, **{f"{k} rows": n for k, n in sizes.items()}},
-        )  # fmt: skip
-        for name, scored, mean, interval in (
-            ("baseline", baseline, judged.baseline, judged.baseline_interval),
-            ("compiled", compiled, judged.compiled, judged.compiled_interval),
-        ):
-            session.store.add_evaluation(
-                session.run, scored.candidate, "test", mean=mean, n=judged.n, low=interval.low, high=interval.high,
-                detail={"program": name},
-            )
+        _record(session, "baseline", baseline, judged.baseline_interval)
+        _record(session, "compiled", compiled, judged.compiled_interval)
         session.store.flush()  # an artifact is there only when its traces are, also if we are killed right now
-        write_artifact(out, program=task.program, candidate=candidate, manifest=manifest, adapter=options.adapter, report=report)
+        sizes = {"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)}
+        outcomes = dict(session.bench.outcomes)
+        facts = {"optimizer": optimizer, **session.public_lm(), "seed": options.seed}
+        write_artifact(
+            out, program=task.program, candidate=candidate, adapter=options.adapter,
+            manifest=_manifest(session, splits, candidate, judged, optimizer, _relative(target, out)),
+            report=Report(task.name or "", judged, facts | {f"{k} rows": n for k, n in sizes.items()}, outcomes),
+        )  # fmt: skip
         session.summary |= {"artifact": str(out), "gate": asdict(judged), "candidate": candidate.id}
-        result = Compiled(out, task.name or "", judged, candidate, sizes, demos, outcomes, spent(session.meter), session.run)
-    return result
+        demos = {name: len(rows) for name, rows in candidate.demos.items()}
+        return Compiled(out, task.name or "", judged, candidate, sizes, demos, outcomes, spent(session.meter),
+                        session.run)  # fmt: skip
+
+
+def _record(session: Session, name: str, scored: Evaluation, interval: Interval) -> None:
+    session.store.add_evaluation(
+        session.run, scored.candidate, "test", mean=scored.mean, n=len(scored.scores), low=interval.low,
+        high=interval.high, detail={"program": name},
+    )  # fmt: skip
 
 
 async def _score(session: Session, name: str, candidate: Candidate, splits: Splits) -> Evaluation:

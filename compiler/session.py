@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LimbeckError, Stop
-from ..records import Candidate, Example, Json
+from ..records import Example, Json
 from ..signatures.fingerprint import program_fingerprint
 from ..signatures.program import base_candidate
 from .bench import DurableBench
 from .engine.local import LocalEngine
 from .engine.worker import Setting, Worker
+from .keep.runs import Status
 from .keep.store import Store
 from .lm.adapters import make_adapter
 from .lm.backends import Backend, make_backend
@@ -137,7 +138,7 @@ async def open_session(
         reuse=judged and recording is None,
     )  # fmt: skip
     session = Session(options, task, store, run, meter, secrets, student, teacher, bench, progress)
-    status = "interrupted"
+    status: Status = "interrupted"
     progress.start(meter)
     try:
         yield session
@@ -191,5 +192,5 @@ def _backend(lm: str | dspy.LM, settings: Json, secrets: Secrets) -> Backend:
     return make_backend(lm, settings, secrets.public(settings))
 
 
-def _status(error: LimbeckError) -> str:
+def _status(error: LimbeckError) -> Status:
     return "budget" if error.exit_code == 3 else "failed"

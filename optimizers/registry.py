@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from ..errors import UsageError
 from .base import Optimizer
@@ -40,4 +41,4 @@ def make_optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
 
 def _options(kind: Any) -> list[str]:
     own = fields(kind) if is_dataclass(kind) else ()
-    return [f"{f.name} (default {f.default.default})" if hasattr(f.default, "default") else f.name for f in own]
+    return [f"{f.name} (default {f.default.default})" if isinstance(f.default, FieldInfo) else f.name for f in own]

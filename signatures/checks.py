@@ -39,12 +39,9 @@ class Checks:
         self._outputs = restorable(task.output_fields)
         self._own = own_signature(task.program) is not None
         self._fields = {name: kind for name, kind in task.output_fields.items() if self._says_something(kind)}
-        self._fields_fingerprint = fingerprint(
-            {name: describe_type(kind) for name, kind in self._fields.items()}
-        )
+        self._fields_fingerprint = fingerprint({name: describe_type(kind) for name, kind in self._fields.items()})
         self._checks = [
-            (name, check, _takes_example(check), code_fingerprint(check))
-            for name, check in _named(task.checks)
+            (name, check, _takes_example(check), code_fingerprint(check)) for name, check in _named(task.checks)
         ]
         self.names = [FIELDS] * bool(self._fields) + [name for name, *_ in self._checks]
 
@@ -145,17 +142,13 @@ def _takes_example(check: Callable[..., Any]) -> bool:
     return sum(item.kind in positional and item.default is item.empty for item in parameters) >= 2
 
 
-def _run(
-    name: str, check: Callable[..., Any], arguments: tuple[dspy.Prediction, ...], version: str
-) -> Verdict:
+def _run(name: str, check: Callable[..., Any], arguments: tuple[dspy.Prediction, ...], version: str) -> Verdict:
     try:
         answer = check(*arguments)
     except ValidationError as error:
         return Verdict(name, passed=False, feedback=problems(error), fingerprint=version)
     except (ValueError, AssertionError) as error:
-        return Verdict(
-            name, passed=False, feedback=clip(str(error), 500) or describe(error), fingerprint=version
-        )
+        return Verdict(name, passed=False, feedback=clip(str(error), 500) or describe(error), fingerprint=version)
     except Exception as error:  # noqa: BLE001  # the check is the user's, and costs this one trace
         return Verdict(name, passed=False, error=describe(error), fingerprint=version)
     return _verdict(name, answer, version)
@@ -170,14 +163,10 @@ def _verdict(name: str, answer: Any, version: str) -> Verdict:
     if type(answer).__module__ == "numpy" and callable(getattr(answer, "item", None)):
         answer = answer.item()
     if isinstance(answer, bool):
-        return Verdict(
-            name, answer, feedback="" if answer else message or f"{name} failed", fingerprint=version
-        )
+        return Verdict(name, answer, feedback="" if answer else message or f"{name} failed", fingerprint=version)
     if inspect.iscoroutine(answer):
         answer.close()
         error = f"{name} is async; write it as a plain function"
     else:
-        error = (
-            f"{name} returned {short(answer)}; return a bool, (bool, message) or None, or raise ValueError"
-        )
+        error = f"{name} returned {short(answer)}; return a bool, (bool, message) or None, or raise ValueError"
     return Verdict(name, passed=False, error=error, fingerprint=version)

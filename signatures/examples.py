@@ -130,9 +130,7 @@ def _together(bad: list[tuple[DataError, str]]) -> DataError:
     places = ", ".join(source.rpartition(":")[2] for _, source in bad[1:4])
     rows = "bad row" if len(bad) == 2 else "bad rows"
     dots = ", ..." if len(bad) > 4 else ""
-    return DataError(
-        f"{first.message}; and {at_least}{len(bad) - 1} more {rows} ({places}{dots})", hint=first.hint
-    )
+    return DataError(f"{first.message}; and {at_least}{len(bad) - 1} more {rows} ({places}{dots})", hint=first.hint)
 
 
 def _python_rows(rows: Iterable[Any], name: str) -> Iterator[Row]:

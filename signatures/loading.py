@@ -208,9 +208,7 @@ def import_errors(shown: str, doing: str = "is imported") -> Iterator[None]:
             hint=f"Put what runs as a script under: if __name__ == '__main__':  ({place or shown})",
         ) from error
     except BaseException as error:
-        raise TargetError(
-            f"{shown} raises when it {doing}: {describe(error)}", hint=_import_hint(error)
-        ) from error
+        raise TargetError(f"{shown} raises when it {doing}: {describe(error)}", hint=_import_hint(error)) from error
 
 
 def _import_hint(error: BaseException) -> str:

@@ -110,9 +110,7 @@ class Judge:
 
     def __init__(self, task: Task) -> None:
         if task.metric is None:
-            raise MetricError(
-                "the task has no metric", hint="Give one: Task(metric=...), or --metric module.py:name"
-            )
+            raise MetricError("the task has no metric", hint="Give one: Task(metric=...), or --metric module.py:name")
         self._metric = task.metric
         self._threshold = task.threshold
         self._call = _binder(task.metric)
@@ -157,9 +155,7 @@ class Judge:
 def _prediction(values: Any, types: Mapping[str, Any]) -> dspy.Prediction:
     import dspy
 
-    return (
-        values if isinstance(values, dspy.Prediction) else dspy.Prediction(typed_values(dict(values), types))
-    )
+    return values if isinstance(values, dspy.Prediction) else dspy.Prediction(typed_values(dict(values), types))
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:
@@ -187,9 +183,7 @@ def metric_fingerprint(
 ) -> str:
     """Version of a judgment: it changes with the code of metric and checks and with the threshold."""
     limit = None if threshold is None else float(threshold)
-    return fingerprint(
-        "metric", metric and code_fingerprint(metric), limit, [code_fingerprint(c) for c in checks]
-    )
+    return fingerprint("metric", metric and code_fingerprint(metric), limit, [code_fingerprint(c) for c in checks])
 
 
 def _is_async(metric: Any) -> bool:
@@ -210,9 +204,7 @@ def _binder(metric: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
     positional = [item for item in parameters if item.kind in _POSITIONAL]
     starred = any(item.kind is inspect.Parameter.VAR_POSITIONAL for item in parameters)
     count = max(_passed(positional), 3 if starred else 0)
-    named = [
-        item for item in parameters if item.kind is inspect.Parameter.KEYWORD_ONLY and item.name in _KEYWORDS
-    ]
+    named = [item for item in parameters if item.kind is inspect.Parameter.KEYWORD_ONLY and item.name in _KEYWORDS]
     required = [item.name for item in parameters if _is_unknown(item, positional)]
     given = {*range(count), *(_KEYWORDS[item.name] for item in named)}
     if required or not {0, 1} <= given:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _NAME = "_limbeck_name"
 
 
-
 def base_candidate(program: dspy.Module) -> Candidate:
     """Read instructions and demos off a program, as the user declared it."""
     found = predictors(program)
@@ -63,9 +62,7 @@ def apply(program: dspy.Module, candidate: Candidate) -> dspy.Module:
 def _unknown(name: str, known: list[str]) -> TargetError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known)}."
-    return TargetError(
-        f"the program has no predictor {name!r}", hint=f"{hint} Compile again if the program changed."
-    )
+    return TargetError(f"the program has no predictor {name!r}", hint=f"{hint} Compile again if the program changed.")
 
 
 def _copy(program: dspy.Module) -> dspy.Module:

@@ -21,9 +21,7 @@ _PARQUET_BATCH = 1024  # rows held at once
 
 def csv_rows(stream: IO[bytes], name: str) -> Iterator[Row]:
     """Stream the rows of a CSV file with a header; all cells are strings."""
-    csv.field_size_limit(
-        2**31 - 1
-    )  # the limit of 128 KiB is too small for documents, and there is only a global one
+    csv.field_size_limit(2**31 - 1)  # the limit of 128 KiB is too small for documents, and there is only a global one
     reader = csv.reader(_decoded(stream, name), strict=True)
     try:
         header = next(reader, [])
@@ -53,9 +51,7 @@ def _decoded(stream: IO[bytes], name: str) -> Iterator[str]:
 def _check_header(header: list[str], source: str) -> None:
     twice = [column for column, count in Counter(header).items() if count > 1]
     if twice:
-        raise DataError(
-            f"{source}: the column {short(twice[0])} is there twice", hint="Rename or remove one of them."
-        )
+        raise DataError(f"{source}: the column {short(twice[0])} is there twice", hint="Rename or remove one of them.")
 
 
 def _csv_row(header: list[str], cells: list[str], source: str) -> Json | DataError:

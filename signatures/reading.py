@@ -79,9 +79,7 @@ def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         raise DataError(f"no such file: {path}", hint=_similar(path)) from error
     except OSError as error:
         reason = "it is a directory" if path.is_dir() else (error.strerror or str(error))
-        raise DataError(
-            f"cannot read {name}: {reason}", hint="Give the path of a readable data file."
-        ) from error
+        raise DataError(f"cannot read {name}: {reason}", hint="Give the path of a readable data file.") from error
     with stream:
         yield cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if path.suffix.lower() == ".gz" else stream
 
@@ -91,11 +89,7 @@ def _similar(path: Path) -> str:
         near = difflib.get_close_matches(path.name, [item.name for item in path.parent.iterdir()], n=1)
     except OSError:
         return f"There is no directory {path.parent} either; check the path."
-    return (
-        f"Did you mean {path.with_name(near[0])}?"
-        if near
-        else "Check the path; it is relative to where it stands."
-    )
+    return f"Did you mean {path.with_name(near[0])}?" if near else "Check the path; it is relative to where it stands."
 
 
 @contextmanager

@@ -141,9 +141,7 @@ def local_imports(function: FunctionType, is_library: Any) -> dict[str, Any]:
     for name, level, members in sorted(imports(function)):
         module = _import_user_module("." * level + name, package, is_library)
         if module is not None:
-            found |= {f"{name}.{member}": getattr(module, member, None) for member in members} or {
-                name: module
-            }
+            found |= {f"{name}.{member}": getattr(module, member, None) for member in members} or {name: module}
     return found
 
 

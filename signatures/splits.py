@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args, get_origin
@@ -100,6 +100,17 @@ def make_splits(
     return _splits(parts, drawn)
 
 
+def given_splits(
+    task: Task, given: Mapping[str, Data | None] | None, *, seed: int = 0, need_val: bool = False
+) -> Splits:
+    """``make_splits`` with what is given by name: ``train``, ``val``, ``test`` or ``data``."""
+    named = given or {}
+    return make_splits(
+        task, seed=seed, need_val=need_val, train=named.get("train"), val=named.get("val"), test=named.get("test"),
+        data=named.get("data"),
+    )  # fmt: skip
+
+
 def _splits(parts: dict[str, list[Example]], drawn: tuple[SplitName, ...]) -> Splits:
     return Splits(parts.get("train", []), parts.get("val", []), parts.get("test", []), drawn)
 
@@ -162,7 +173,8 @@ def _draw(
     drawn = {i for n, i in enumerate(order) if int((n + 1) * share + 0.5) > int(n * share + 0.5)}  # spread evenly
     if not drawn or len(drawn) == len(order):
         raise DataError(
-            f"{name} has {len(order)} different input{'s' * (len(order) != 1)}, too few to draw {' and '.join(wanted)} from",
+            f"{name} has {len(order)} different input{'s' * (len(order) != 1)}, too few to draw "
+            f"{' and '.join(wanted)} from",
             hint="Give more rows, or give the splits: --train FILE --val FILE --test FILE",
         )
     return [e for e in pool if e.input_id not in drawn], [e for e in pool if e.input_id in drawn]

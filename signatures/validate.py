@@ -83,12 +83,7 @@ class Validator:
 
     def _is_absent(self, name: str, value: object) -> bool:
         """An empty CSV cell is no label where the empty string is none."""
-        return (
-            self.text
-            and value == ""
-            and not _takes_text(self.types[name])
-            and not _takes_none(self.types[name])
-        )
+        return self.text and value == "" and not _takes_text(self.types[name]) and not _takes_none(self.types[name])
 
     def _value(self, name: str, value: Any, source: str) -> Any:
         convert = self._converters.get(name)
@@ -101,17 +96,10 @@ class Validator:
 
     def _wrong(self, name: str, value: Any, source: str, error: ValueError) -> DataError:
         annotation = self.types[name]
-        why = (
-            "" if is_plain(annotation) or not isinstance(error, ValidationError) else f" ({problems(error)})"
-        )
+        why = "" if is_plain(annotation) or not isinstance(error, ValidationError) else f" ({problems(error)})"
         what = "label" if name in self._labels else "input"
-        hint = (
-            _constraint_hint(annotation, error)
-            or f"Correct the value, or the type of {name!r} in the signature."
-        )
-        return DataError(
-            f"{source}: the {what} {name!r} is {short(value)}, not {_wanted(annotation)}{why}", hint=hint
-        )
+        hint = _constraint_hint(annotation, error) or f"Correct the value, or the type of {name!r} in the signature."
+        return DataError(f"{source}: the {what} {name!r} is {short(value)}, not {_wanted(annotation)}{why}", hint=hint)
 
 
 def _wanted(annotation: Any) -> str:

@@ -21,9 +21,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from ..records import Json, canonical_json
 
 _PLAIN = (str, int, float, bool, NoneType)
-_UNSTABLE = re.compile(
-    r" at 0x[0-9a-fA-F]+|\blimbeck_target_[0-9a-f]+_"
-)  # addresses; names of loaded targets
+_UNSTABLE = re.compile(r" at 0x[0-9a-fA-F]+|\blimbeck_target_[0-9a-f]+_")  # addresses; names of loaded targets
 _WORD_MIN, _WORD_MAX = -(2**63), 2**64 - 1
 _CUSTOM_TYPE = "<<CUSTOM-TYPE-START-IDENTIFIER>>"  # how DSPy writes its own types into strings
 
@@ -292,9 +290,7 @@ def type_name(annotation: Any) -> str:
 
 def problems(error: ValidationError, limit: int = 3) -> str:
     """Say on one line what pydantic found wrong."""
-    found = [
-        _problem(item["loc"], item["msg"]) for item in error.errors(include_url=False, include_input=False)
-    ]
+    found = [_problem(item["loc"], item["msg"]) for item in error.errors(include_url=False, include_input=False)]
     more = f"; and {len(found) - limit} more" if len(found) > limit else ""
     return clip("; ".join(dict.fromkeys(found[:limit])), 240) + more
 

@@ -117,9 +117,7 @@ class Walker:
         self._roots |= directory(function)
         if self._is_library_function(function):
             inner = {
-                name: value
-                for name, value in closure.items()
-                if isinstance(value, FunctionType | type | MethodType)
+                name: value for name, value in closure.items() if isinstance(value, FunctionType | type | MethodType)
             }
             return ["library", _library_name(function), self._named(inner), self.ref(wrapped)]
         return {
@@ -137,11 +135,7 @@ class Walker:
     def _globals(self, function: FunctionType) -> dict[str, Any]:
         """What a function reads from its module, with modules replaced by what it reads from them."""
         scope = function.__globals__
-        found = {
-            name: scope[name]
-            for name in global_names(function)
-            if name in scope and not name.startswith("__")
-        }
+        found = {name: scope[name] for name in global_names(function) if name in scope and not name.startswith("__")}
         for name, value in local_imports(function, self._is_library).items():
             found[f"import {name}"] = value
         attributes = attribute_names(function)
@@ -165,9 +159,7 @@ class Walker:
     def _class(self, cls: type) -> Any:
         import dspy
 
-        made = (
-            issubclass(cls, dspy.Signature) and cls is not dspy.Signature
-        )  # DSPy's own module made "a -> b"
+        made = issubclass(cls, dspy.Signature) and cls is not dspy.Signature  # DSPy's own module made "a -> b"
         if self._is_library(cls.__module__) and not made:
             return ["library", _library_name(cls)]
         return {
@@ -187,8 +179,7 @@ class Walker:
         if "__dataclass_fields__" in vars(cls):
             fields = dataclasses.fields(cls)  # type: ignore[arg-type]
             return [
-                [f.name, self.type(f.type), self._default(f.default), self._default(f.default_factory)]
-                for f in fields
+                [f.name, self.type(f.type), self._default(f.default), self._default(f.default_factory)] for f in fields
             ]
         return [[name, self.type(kind)] for name, kind in vars(cls).get("__annotations__", {}).items()]
 
@@ -208,11 +199,7 @@ class Walker:
             return [_plain_name(get_origin(annotation)), [self.type(arg) for arg in args]]
         if isinstance(annotation, type):
             return self.ref(annotation)
-        return (
-            [self.type(item) for item in annotation]
-            if isinstance(annotation, list)
-            else stable_repr(annotation)
-        )
+        return [self.type(item) for item in annotation] if isinstance(annotation, list) else stable_repr(annotation)
 
     def _instance(self, obj: Any) -> Any:
         import dspy
@@ -263,9 +250,7 @@ def _body(cls: type) -> dict[str, Any]:
     """Methods and constants that the class body defines, without what metaclasses and decorators generate."""
     if issubclass(cls, Enum):
         return {
-            name: item
-            for name, item in vars(cls).items()
-            if isinstance(item, FunctionType) and not _is_generated(item)
+            name: item for name, item in vars(cls).items() if isinstance(item, FunctionType) and not _is_generated(item)
         }
     return {name: item for name, item in vars(cls).items() if _is_written(cls, name, item)}
 

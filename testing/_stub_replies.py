@@ -52,9 +52,7 @@ def hash_reply(request: dict[str, Any]) -> str:
     """Answer each field with a value of its type, by the hash of the last user message's inputs."""
     body, requirements = _last_message(request)
     kinds = _kinds(request)
-    return _render(
-        requirements, lambda field: _value(f"{field}\n{body}", f"{field} ", kinds.get(field, "str"))
-    )
+    return _render(requirements, lambda field: _value(f"{field}\n{body}", f"{field} ", kinds.get(field, "str")))
 
 
 def echo_reply(request: dict[str, Any]) -> str:

@@ -73,10 +73,12 @@ def test_an_error_is_raised_in_its_turn_and_the_rest_is_cancelled() -> None:
 
     async def main() -> list[int]:
         got: list[int] = []
-        with pytest.raises(ValueError, match="two"):
+        try:
             async for result in ordered(work, range(6), limit=6):
-                got.append(result)
-        return got
+                got.append(result)  # noqa: PERF401 - what came before the error counts
+        except ValueError:
+            return got
+        return pytest.fail("the error did not arrive")
 
     assert asyncio.run(main()) == [0, 1]
     assert cancelled == [3, 4, 5]

@@ -38,8 +38,9 @@ class Upper:
         question = (request.messages[-1].text or "").split("[[ ## question ## ]]")[-1].split()[0]
         self.requests.append(hashlib.sha256(repr(request).encode()).hexdigest())
         text = f"[[ ## answer ## ]]\n{question.upper()}\n\n[[ ## completed ## ]]"
-        return Response(id=None, model=request.model, message=Message.assistant("?" if question in self.fail_on else text),
-                        finish_reason="stop", usage=Usage(input_tokens=10, output_tokens=5))  # fmt: skip
+        said = Message.assistant("?" if question in self.fail_on else text)
+        usage = Usage(input_tokens=10, output_tokens=5)
+        return Response(id=None, model=request.model, message=said, finish_reason="stop", usage=usage)
 
 
 class AsyncUpper:
@@ -72,7 +73,9 @@ def lm(engine: Upper) -> dspy.LM:
 
 def task(**settings: Any) -> limbeck.Task:
     """Question answering over ROWS."""
-    return limbeck.Task(**{"program": dspy.Predict("question -> answer"), "metric": metric, "data": ROWS, "name": "t", **settings})
+    return limbeck.Task(
+        **{"program": dspy.Predict("question -> answer"), "metric": metric, "data": ROWS, "name": "t", **settings}
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -94,7 +97,9 @@ def test_2_never_over_budget(engine: Upper, tmp_path: Path) -> None:
     """However many calls are in flight, no more are sent than the budget allows, and the rest is resumable."""
     engine.delay = 0.001
     with pytest.raises(limbeck.BudgetReached):
-        limbeck.compile(task(), tmp_path / "a", lm=lm(engine), store=tmp_path / "s.db", budget="13calls", concurrency=64)
+        limbeck.compile(
+            task(), tmp_path / "a", lm=lm(engine), store=tmp_path / "s.db", budget="13calls", concurrency=64
+        )
     assert len(engine.requests) == 13
     result = limbeck.compile(task(), tmp_path / "a", lm=lm(engine), store=tmp_path / "s.db")
     assert len(engine.requests) == len(set(engine.requests))
@@ -133,7 +138,9 @@ def test_4_same_in_same_out(engine: Upper, tmp_path: Path) -> None:
     reference = made("one", 1)
     assert made("many", 64) == reference
     with pytest.raises(limbeck.BudgetReached):
-        limbeck.compile(task(), tmp_path / "cut" / "out", lm=lm(engine), store=tmp_path / "cut" / "s.db", budget="9calls")
+        limbeck.compile(
+            task(), tmp_path / "cut" / "out", lm=lm(engine), store=tmp_path / "cut" / "s.db", budget="9calls"
+        )
     assert made("cut", 5) == reference
 
 
@@ -195,7 +202,7 @@ def test_7_splits_do_not_touch() -> None:
     splits = make_splits(task(data=ROWS + ROWS[:20]), seed=3, need_val=True)
     sides = [{e.input_id for e in part} for part in (splits.train, splits.val, splits.test)]
     assert all(sides)
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert sum(map(len, sides)) == len(set().union(*sides))
     with pytest.raises(limbeck.DataError, match="share 1 row"):
         make_splits(task(data=None, train=ROWS[:9], test=ROWS[8:]))
 
@@ -227,7 +234,7 @@ def test_8_nothing_unpickles(tmp_path: Path) -> None:
 
 def test_9_no_secrets_at_rest(engine: Upper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key in the environment or in the settings is in no file afterwards."""
-    secret = "sk-very-secret-0123456789"  # noqa: S105 - a made-up one
+    secret = "sk-very-secret-0123456789"
     monkeypatch.setenv("OPENAI_API_KEY", secret)
     with pytest.raises(limbeck.LMUnavailable):
         limbeck.compile(

@@ -20,7 +20,7 @@ TWINS = ("check", "compile", "evaluate", "export", "ingest", "run", "verify")
 ROWS = [{"q": f"question {i}", "a": "yes" if i % 2 else "no"} for i in range(40)]
 
 
-def metric(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 - what metrics look like
+def metric(example: Any, prediction: Any, trace: Any = None) -> bool:
     """Exact match."""
     return bool(example.a == prediction.a)
 

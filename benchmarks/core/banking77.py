@@ -34,7 +34,7 @@ def rows(part: str) -> Rows:
         return [{"text": row["input"], "intent": row["gold"]} for row in map(json.loads, lines)]
 
 
-def right(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 - what metrics look like
+def right(example: Any, prediction: Any, trace: Any = None) -> bool:
     """Exact match."""
     return bool(example.intent == prediction.intent)
 

@@ -9,10 +9,9 @@ def resume(quick: bool) -> Values:
     import tempfile
     import time
 
+    import dspy
     import ours
     from peers import AsyncEngine, Engine
-
-    import dspy
 
     n = 500 if quick else 10_000
     engine = AsyncEngine()

@@ -198,9 +198,7 @@ def _names(names: Any) -> str:
 
 def _refuse_pickles(path: Path) -> None:
     if not path.is_dir():
-        raise DataError(
-            f"{path} is no artifact directory.", hint="Name a directory that `limbeck compile` wrote."
-        )
+        raise DataError(f"{path} is no artifact directory.", hint="Name a directory that `limbeck compile` wrote.")
     try:
         planted = sorted(file.name for file in path.iterdir() if file.suffix.lower() in _PICKLES)
     except OSError as error:

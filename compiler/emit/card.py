@@ -53,11 +53,7 @@ def _settings(manifest: Json) -> Mapping[str, object]:
 
 
 def _rows(manifest: Json) -> Mapping[str, object]:
-    return {
-        name: facts["lines"]
-        for name, facts in manifest["files"].items()
-        if name.split(".")[0] in manifest["rows"]
-    }
+    return {name: facts["lines"] for name, facts in manifest["files"].items() if name.split(".")[0] in manifest["rows"]}
 
 
 def _sum(manifest: Json) -> str:

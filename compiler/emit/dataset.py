@@ -163,15 +163,11 @@ def check(records: Iterable[Record], target: Format, ledger: Ledger) -> Iterator
         yield record, line
 
 
-def _write(
-    lines: Iterable[Line], work: Path, target: Format, split: Mapping[str, float], seed: int
-) -> dict[str, Json]:
+def _write(lines: Iterable[Line], work: Path, target: Format, split: Mapping[str, float], seed: int) -> dict[str, Json]:
     """Write rows and provenance; return what is known of each file."""
     side = splitter(split, seed)
     with ExitStack() as stack:
-        sides = {
-            name: stack.enter_context(LineFile(work / f"{name}.{target.extension}")) for name in sorted(split)
-        }
+        sides = {name: stack.enter_context(LineFile(work / f"{name}.{target.extension}")) for name in sorted(split)}
         origins = stack.enter_context(LineFile(work / "provenance.jsonl"))
         for record, line in lines:
             name = side(record.trace.example.input_id)
@@ -181,13 +177,9 @@ def _write(
     return {file.path.name: {"lines": file.lines, "sha256": file.sha256} for file in files}
 
 
-def _result(
-    out: Path, target: Format, prompt: str, counts: Mapping[str, int], ledger: Ledger
-) -> DatasetResult:
+def _result(out: Path, target: Format, prompt: str, counts: Mapping[str, int], ledger: Ledger) -> DatasetResult:
     warnings = [f"{name}: no rows" for name, count in counts.items() if not count]
-    warnings += [
-        f"{name} has {count}: {text}" for name, count in counts.items() for text in target.check_all(count)
-    ]
+    warnings += [f"{name} has {count}: {text}" for name, count in counts.items() for text in target.check_all(count)]
     return DatasetResult(
         path=out,
         format=target.name,

@@ -112,9 +112,7 @@ class PromptWriter:
         return messages
 
     def _user_content(self, inputs: Mapping[str, Any]) -> str:
-        content: str = self._adapter.format_user_message_content(
-            self._signature, dict(inputs), main_request=True
-        )
+        content: str = self._adapter.format_user_message_content(self._signature, dict(inputs), main_request=True)
         return content
 
 
@@ -123,9 +121,7 @@ def _input_defaults(signature: type[dspy.Signature]) -> Json:
     from pydantic_core import PydanticUndefined
 
     return {
-        name: field.default
-        for name, field in signature.input_fields.items()
-        if field.default is not PydanticUndefined
+        name: field.default for name, field in signature.input_fields.items() if field.default is not PydanticUndefined
     }
 
 

@@ -103,8 +103,7 @@ def _table(title: str, cells: Mapping[str, object], kind: str = "") -> str:
     if not cells:
         return ""
     lines = "".join(
-        f'<tr><td>{escape(name)}</td><td class="{kind}">{escape(str(value))}</td></tr>'
-        for name, value in cells.items()
+        f'<tr><td>{escape(name)}</td><td class="{kind}">{escape(str(value))}</td></tr>' for name, value in cells.items()
     )
     return f'<h2>{escape(title)}</h2>\n<table class="{kind}">{lines}</table>'
 

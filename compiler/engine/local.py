@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 
 from ...aio import ordered
 from ...records import Rollout, Trace
@@ -20,6 +20,6 @@ class LocalEngine:
         self._work = work
         self._concurrency = concurrency
 
-    def run(self, rollouts: AsyncIterable[Rollout] | Iterable[Rollout]) -> AsyncIterator[Trace]:
+    def run(self, rollouts: AsyncIterable[Rollout] | Iterable[Rollout]) -> AsyncGenerator[Trace]:
         """Yield the trace of each rollout, in the order of the rollouts."""
         return ordered(self._work, rollouts, limit=self._concurrency)

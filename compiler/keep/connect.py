@@ -20,9 +20,7 @@ _HEADER = b"SQLite format 3\0"
 _LOCK = 0x6C696D62  # key of the advisory lock in PostgreSQL: "limb"
 
 LOCKED_HINT = "Another process is writing to it for long; wait for it or stop it, or give another --store."
-BROKEN_HINT = (
-    "Give another --store, or move the file away and run again: cached LM answers are not paid twice."
-)
+BROKEN_HINT = "Give another --store, or move the file away and run again: cached LM answers are not paid twice."
 WRITE_HINT = "Give a path in a directory that you can write to, with --store."
 
 
@@ -73,9 +71,7 @@ def make_file(url: URL, *, create: bool) -> None:
     """
     path = Path(str(url.database))
     if path.is_dir():
-        raise StoreError(
-            f"the store {shown(url)} is a directory", hint=f"Give a file in it: {path / 'store.db'}."
-        )
+        raise StoreError(f"the store {shown(url)} is a directory", hint=f"Give a file in it: {path / 'store.db'}.")
     try:
         if path.exists():
             _check_header(path)
@@ -88,9 +84,7 @@ def make_file(url: URL, *, create: bool) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StoreError(
-            f"the store {shown(url)} cannot be made: {error.strerror}", hint=WRITE_HINT
-        ) from error
+        raise StoreError(f"the store {shown(url)} cannot be made: {error.strerror}", hint=WRITE_HINT) from error
 
 
 def connect(url: URL, *, timeout: float) -> Engine:

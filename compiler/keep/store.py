@@ -227,9 +227,7 @@ class Store:
         with explained(self._url), writing(self._engine) as connection:
             connection.execute(update(schema.runs).where(schema.runs.c.id == run).values(values))
 
-    def runs(
-        self, *, task: str | None = None, command: str | None = None, limit: int | None = None
-    ) -> list[Run]:
+    def runs(self, *, task: str | None = None, command: str | None = None, limit: int | None = None) -> list[Run]:
         """Read runs, the latest first."""
         table = schema.runs
         statement = select(table).where(*matching(table, {"task": task, "command": command}))

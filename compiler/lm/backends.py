@@ -9,7 +9,7 @@ import asyncio
 import difflib
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from dspy.utils.exceptions import LMUnexpectedError
 
@@ -82,7 +82,7 @@ class EmbeddedBackend:
         from .analogy import answer
 
         messages = chat_messages(request)
-        draw = next((int(p) for p in salt if str(p).isdigit()), 0)
+        draw = next((int(str(p)) for p in salt if str(p).isdigit()), 0)
         text = answer(messages, attempt=draw, temperature=request.config.temperature)
         read = sum(len(str(m["content"])) for m in messages) // 4
         usage = Usage(input_tokens=read, output_tokens=max(1, len(text) // 4))
@@ -147,7 +147,7 @@ def _ask(lm: dspy.LM) -> Callable[[Request], Awaitable[Response]]:
     if isinstance(lm.engine, str):
         return cast("Callable[[Request], Awaitable[Response]]", lm.acall)
     own = lm._async_engine_spec  # noqa: SLF001 - has no public name
-    complete = own.complete if own is not None else partial(asyncio.to_thread, lm.engine.complete)
+    complete: Any = own.complete if own is not None else partial(asyncio.to_thread, lm.engine.complete)
 
     async def ask(request: Request) -> Response:
         with error_boundary(lm.model, unexpected=True):
@@ -210,7 +210,7 @@ def _provider(name: str, provider: str, settings: Json, public: Json) -> Backend
     try:
         backend = ProviderBackend(dspy.LM(name, **settings), settings, public, price)
         backend.learn_capabilities()
-    except Exception as error:  # noqa: BLE001 - dspy, lm15 and litellm raise many kinds for a bad setting
+    except Exception as error:
         raise LMSetupError(f"LM {name!r} cannot be set up: {_first_line(error)}") from error
     return backend
 

@@ -8,7 +8,6 @@ concurrent calls share a transaction.
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import sqlite3
 import threading
@@ -73,7 +72,7 @@ class ResponseCache:
         self.directory = directory
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.chmod(directory, 0o700)
+            directory.chmod(0o700)
             self._cache = diskcache.Cache(
                 str(directory), disk=JSONOnlyDisk, disk_min_file_size=_INLINE,
                 sqlite_cache_size=2048, sqlite_mmap_size=0, eviction_policy="none", cull_limit=0, size_limit=2**62,

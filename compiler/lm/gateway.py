@@ -73,7 +73,7 @@ class Retries:
 
     def wait(self, failures: int, retry_after: float | None) -> float:
         """Seconds to wait after so many failures."""
-        drawn = random.uniform(0, min(self.cap, self.base * 2.0 ** min(failures - 1, 60)))  # noqa: S311 - not for secrets
+        drawn = random.uniform(0, min(self.cap, self.base * 2.0 ** min(failures - 1, 60)))
         return drawn + (retry_after or 0.0)
 
 
@@ -159,9 +159,7 @@ class Gateway:
         """``complete`` for a call from any event loop: a program may run one of its own in its thread."""
         if asyncio.get_running_loop() is self.loop:
             return await self.complete(backend, request)
-        return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self.complete(backend, request), self.loop)
-        )
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.complete(backend, request), self.loop))
 
     async def aclose(self) -> None:
         """End what is under way and refuse what comes. What was answered is on disk."""
@@ -267,7 +265,6 @@ class Gateway:
         try:
             response = await self._in_time(backend.complete(request, salt))
             used = self._used(backend, response, worst)
-            return response
         except dx.LMTimeoutError:
             raise
         except dx.LMProviderError as error:
@@ -278,6 +275,7 @@ class Gateway:
             raise dx.LMTimeoutError("no answer in time", model=backend.name) from error
         finally:
             self.meter.settle(worst, used)
+        return response
 
     async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
         """Wait for an answer or a slot, but not beyond the time budget."""
@@ -335,7 +333,9 @@ class Gateway:
         if not backend.remote or not _transient(error):
             return False
         reached = backend.name in self._reached
-        return failures < (self.retries.attempts if reached or not _unreachable(error) else min(4, self.retries.attempts))
+        return failures < (
+            self.retries.attempts if reached or not _unreachable(error) else min(4, self.retries.attempts)
+        )
 
     def _give_up(self, backend: Backend, error: Exception) -> NoReturn:
         """Raise what ends this call, or, where no call can succeed, what ends the run."""

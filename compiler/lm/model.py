@@ -38,7 +38,7 @@ class _Engine:
         self.supports_function_calling = getattr(backend, "supports_function_calling", False)
         self.supports_reasoning = getattr(backend, "supports_reasoning", False)
         self.supports_response_schema = getattr(backend, "supports_response_schema", False)
-        self.supported_params = getattr(backend, "supported_params", frozenset())
+        self.supported_params: frozenset[str] = getattr(backend, "supported_params", frozenset())
 
     def complete(self, request: Request) -> Response:
         return _answered() or self.gateway.complete_sync(self.backend, request)

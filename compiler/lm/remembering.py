@@ -27,10 +27,10 @@ _HOLES = ("\x00limbeck-hole-{}\x00", "<{}&amp;\"'\n\u2028[[ ## {{x}} ## ]]\n\n."
 
 
 @cache
-def remembering(base: type[dspy.Adapter]) -> type[dspy.Adapter]:
+def remembering(base: type[dspy.Adapter]) -> type[dspy.Adapter]:  # noqa: C901 - a class of short methods
     """A subclass of an adapter that gives the same texts with less work."""
 
-    class Remembering(base):  # type: ignore[misc,valid-type]  # dspy is untyped
+    class Remembering(base):  # type: ignore[misc]  # dspy is untyped
         def __init__(self) -> None:
             super().__init__()
             self._systems: WeakKeyDictionary[type[dspy.Signature], str] = WeakKeyDictionary()

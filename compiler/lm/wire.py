@@ -75,7 +75,8 @@ def sampling(sent: Json) -> Json:
 
 def completion_text(response: Response) -> str | None:
     """Text of the answer; None where it holds none (only tool calls, say)."""
-    return response.message.text
+    text: str | None = response.message.text
+    return text
 
 
 def tool_calls(response: Response) -> list[Json]:

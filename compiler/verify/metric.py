@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -61,8 +60,7 @@ class MetricVerifier:
             else:
                 self._time(time.perf_counter() - began)
                 return [verdict]
-        context = contextvars.copy_context()
-        return [await asyncio.to_thread(context.run, self._judge, *arguments)]
+        return [await asyncio.to_thread(self._judge, *arguments)]
 
     def _time(self, seconds: float) -> None:
         self._calls += 1

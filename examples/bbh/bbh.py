@@ -20,7 +20,7 @@ class Question(Signature):
     answer: str = OutputField()
 
 
-def exact(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 -- a DSPy metric has it
+def exact(example: Any, prediction: Any, trace: Any = None) -> bool:
     """Compare the texts exactly; brackets of dyck_languages without the spaces between them."""
     if example.task == "dyck_languages":
         return bool(prediction.answer.replace(" ", "") == example.answer.replace(" ", ""))

@@ -28,7 +28,7 @@ class WordProblem(Signature):
     answer: float = OutputField(desc="the number asked for, without its unit")
 
 
-def numeric(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 -- a DSPy metric has it
+def numeric(example: Any, prediction: Any, trace: Any = None) -> bool:
     """Compare the numbers at a relative tolerance of 1e-4, as ZeroEval does."""
     return math.isclose(example.answer, prediction.answer, rel_tol=1e-4)
 

@@ -96,9 +96,7 @@ def test_rates_equal_the_published_ones(recorded: list[tuple[dict[str, Any], dic
 
 def test_counts_are_those_of_the_readme(recorded: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     """Kept, rejected and failed are as the README says, mode by mode."""
-    counts = Counter(
-        (row["meta"]["mode"], "failed" if row["outputs"] is None else passes(row)) for _, row in recorded
-    )
+    counts = Counter((row["meta"]["mode"], "failed" if row["outputs"] is None else passes(row)) for _, row in recorded)
     assert counts == {
         ("cot", True): 2_330,
         ("cot", False): 568,

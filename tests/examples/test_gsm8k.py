@@ -90,9 +90,7 @@ def test_quotes_that_break_the_json_do_not_hide_the_answer() -> None:
     assert "64" in parsed["reasoning"]
 
 
-@pytest.mark.parametrize(
-    "completion", ["", "I do not know.", "#### No valid solution.", '{"answer": "Not possible"}']
-)
+@pytest.mark.parametrize("completion", ["", "I do not know.", "#### No valid solution.", '{"answer": "Not possible"}'])
 def test_no_number_gives_no_outputs(completion: str) -> None:
     """An answer without a number is empty: the trace fails to parse, nothing is made up."""
     assert gsm8k.parse(completion) == {}

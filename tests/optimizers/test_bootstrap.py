@@ -124,6 +124,8 @@ def test_the_store_holds_what_was_needed_and_no_speculation(tmp_path: Path) -> N
 
 def test_no_bootstrapped_demos_wanted_means_no_call(tmp_path: Path) -> None:
     """With zero bootstrapped demos it is labelled few-shot."""
-    candidate, engine = asyncio.run(limbeck_candidate(tmp_path, 1, 1.0, 4, max_bootstrapped_demos=0, max_labeled_demos=3))
+    candidate, engine = asyncio.run(
+        limbeck_candidate(tmp_path, 1, 1.0, 4, max_bootstrapped_demos=0, max_labeled_demos=3)
+    )
     assert len(candidate.demos["predict"]) == 3
     assert engine.calls == 0

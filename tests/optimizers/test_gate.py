@@ -85,9 +85,7 @@ def test_graded_scores_without_a_difference(n: int, shape: tuple[float, float]) 
     assert covered >= 0.945
 
 
-@pytest.mark.parametrize(
-    ("n", "worse", "better"), [(10, 0.1, 0.3), (10, 0.0, 0.6), (20, 0.05, 0.2), (40, 0.02, 0.1)]
-)
+@pytest.mark.parametrize(("n", "worse", "better"), [(10, 0.1, 0.3), (10, 0.0, 0.6), (20, 0.05, 0.2), (40, 0.02, 0.1)])
 def test_binary_scores_with_a_gain_are_covered_exactly(n: int, worse: float, better: float) -> None:
     """Summed over every outcome, the interval holds a true gain with at least 94.5%."""
     _, covered = binary_coverage(n, max(worse, 1e-12), better)
@@ -186,11 +184,7 @@ def test_scores_that_cannot_be_paired_are_refused(baseline: list[float], compile
         gate(baseline, compiled)
 
 
-@given(
-    st.one_of(
-        *(st.lists(st.tuples(kind, kind), min_size=1, max_size=60) for kind in (binary, graded, anything))
-    )
-)
+@given(st.one_of(*(st.lists(st.tuples(kind, kind), min_size=1, max_size=60) for kind in (binary, graded, anything))))
 def test_interval_holds_the_gain_and_has_width(pairs: list[tuple[float, float]]) -> None:
     """For any scores the interval contains the measured gain and is never a point."""
     baseline, compiled = [b for b, _ in pairs], [c for _, c in pairs]

@@ -1,6 +1,6 @@
 """Checks on outputs: fields' constraints and the user's callables."""
 
-# ruff: noqa: ARG001, ARG005  # what checks return is tested here, not what they use
+# what checks return is tested here, not what they use
 
 from typing import Literal
 

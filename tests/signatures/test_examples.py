@@ -43,9 +43,7 @@ def refused(*args, **more):
 
 def test_columns_are_inputs_or_labels(tmp_path):
     """Inputs go in, all other columns are labels, and the source names the line."""
-    (example,) = read(
-        tmp_path, [{"q": "a", "team": "sales", "id": 7, "meta": {"x": [1]}}], {"q": str, "team": Team}
-    )
+    (example,) = read(tmp_path, [{"q": "a", "team": "sales", "id": 7, "meta": {"x": [1]}}], {"q": str, "team": Team})
     assert example == Example({"q": "a"}, {"team": "sales", "id": 7, "meta": {"x": [1]}})
     assert example.source == "t.jsonl:1"
 
@@ -320,10 +318,7 @@ def test_to_dspy_names_the_source_of_what_does_not_fit():
 
 
 json_value = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63)
-    | st.text(st.characters(exclude_categories=["Cs"])),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=3),
 )
 

@@ -301,10 +301,7 @@ def test_fields_are_part_of_the_program():
     """Two plain predictors differ by their fields, not by their instructions."""
     one = program_fingerprint(dspy.Predict("q -> a"))
     assert one == program_fingerprint(dspy.Predict(dspy.Signature("q -> a", "Other words.")))
-    assert (
-        len({one, *(program_fingerprint(dspy.Predict(s)) for s in ("q -> b", "q -> a: int", "q, r -> a"))})
-        == 4
-    )
+    assert len({one, *(program_fingerprint(dspy.Predict(s)) for s in ("q -> b", "q -> a: int", "q, r -> a"))}) == 4
     assert one != program_fingerprint(dspy.ChainOfThought("q -> a"))
 
 
@@ -325,9 +322,7 @@ def test_globals_of_functions_without_source():
     """What such a function reads counts, too."""
     source = "def g():\n    return K\ndef f():\n    return g()"
     assert (
-        code_fingerprint(run(source, K=1))
-        == code_fingerprint(run(source, K=1))
-        != code_fingerprint(run(source, K=2))
+        code_fingerprint(run(source, K=1)) == code_fingerprint(run(source, K=1)) != code_fingerprint(run(source, K=2))
     )
 
 
@@ -396,9 +391,7 @@ def test_an_lm_as_judge_counts_with_its_prompt():
 
         return judge
 
-    assert (
-        code_fingerprint(metric("one")) == code_fingerprint(metric("one")) != code_fingerprint(metric("two"))
-    )
+    assert code_fingerprint(metric("one")) == code_fingerprint(metric("one")) != code_fingerprint(metric("two"))
 
 
 def test_iterators_are_not_used_up():

@@ -1,6 +1,6 @@
 """Verdicts mean what they say: the metric's answer, its arguments, its faults."""
 
-# ruff: noqa: ARG001, ARG005  # what metrics take is tested here, not what they use
+# what metrics take is tested here, not what they use
 
 import asyncio
 import functools
@@ -174,9 +174,7 @@ METRICS = [
     lambda example, pred, trace: trace == STEPS,
     lambda example, pred, trace=None: trace == STEPS,
     lambda e, p, t=None: t == STEPS,
-    lambda gold, pred, trace=None, pred_name=None, pred_trace=None: (
-        trace == STEPS and pred_name is pred_trace is None
-    ),
+    lambda gold, pred, trace=None, pred_name=None, pred_trace=None: trace == STEPS and pred_name is pred_trace is None,
     lambda gold, pred, trace, pred_name, pred_trace: trace == STEPS and pred_name is pred_trace is None,
     lambda gold, pred, trace, pred_name: trace == STEPS and pred_name is None,
     lambda *args: len(args) == 3 and args[2] == STEPS,

@@ -188,9 +188,7 @@ def test_demos_render_as_dspys_own():
     typed = {**TYPED, "tags": ["a", "b"]}  # DSPy writes a set in hash order
     program = Program()
     program.read.demos = [dspy.Example(text="t", **typed)]
-    assert messages(apply(program, base_candidate(program)).read, text="x") == messages(
-        program.read, text="x"
-    )
+    assert messages(apply(program, base_candidate(program)).read, text="x") == messages(program.read, text="x")
 
 
 def test_images_in_demos_are_images():
@@ -247,8 +245,7 @@ def test_programs_that_return_something_else(made, shown):
     with pytest.raises(TypeError) as caught:
         prediction_values(made)
     assert str(caught.value) == (
-        f"the program returned {shown}, not a dspy.Prediction; "
-        "end forward with: return dspy.Prediction(answer=...)"
+        f"the program returned {shown}, not a dspy.Prediction; end forward with: return dspy.Prediction(answer=...)"
     )
 
 

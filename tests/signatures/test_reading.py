@@ -20,9 +20,7 @@ BOM = b"\xef\xbb\xbf"
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 word = st.integers(-(2**63), 2**64 - 1)
 scalar = st.none() | st.booleans() | word | st.floats(allow_nan=False, allow_infinity=False) | text
-value = st.recursive(
-    scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3)
-)
+value = st.recursive(scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3))
 rows_of_json = st.lists(st.dictionaries(text, value, min_size=1, max_size=4), min_size=1, max_size=6)
 
 
@@ -79,9 +77,7 @@ cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")
 )
 def test_csv_round_trip(tmp_path_factory, header, data, name, bom):
     """Cells with commas, quotes and newlines are read back."""
-    rows = data.draw(
-        st.lists(st.lists(cell, min_size=len(header), max_size=len(header)), min_size=1, max_size=5)
-    )
+    rows = data.draw(st.lists(st.lists(cell, min_size=len(header), max_size=len(header)), min_size=1, max_size=5))
     out = io.StringIO(newline="")
     csv.writer(out).writerows([header, *rows])
     read = list(read_rows(write(tmp_path_factory, name, BOM * bom + out.getvalue().encode())))
@@ -190,9 +186,7 @@ def test_shown_lines_are_short(tmp_path):
 
 def test_digits_in_strings_and_fractions_are_no_long_numbers(tmp_path):
     """Only a whole number of more than 64 bits is refused."""
-    line = (
-        '{"a": "123456789012345678901234567890", "b": 0.12345678901234567890123, "c": 18446744073709551615}'
-    )
+    line = '{"a": "123456789012345678901234567890", "b": 0.12345678901234567890123, "c": 18446744073709551615}'
     (tmp_path / "a.jsonl").write_text(line)
     assert next(read_rows(tmp_path / "a.jsonl"))[0]["c"] == 2**64 - 1
 

@@ -96,9 +96,7 @@ def test_labels_are_spread_evenly():
     splits = make_splits(Task(dspy.Predict(Route), data=data), need_val=True)
     for part, share in ((splits.train, 0.5), (splits.val, 0.2), (splits.test, 0.3)):
         counts = Counter(example.labels["team"] for example in part)
-        assert all(
-            abs(counts[team] - share * total) <= 1 for team, total in zip("abc", (80, 80, 40), strict=True)
-        )
+        assert all(abs(counts[team] - share * total) <= 1 for team, total in zip("abc", (80, 80, 40), strict=True))
 
 
 def test_unlabelled_data_is_drawn_too():
@@ -148,9 +146,7 @@ def test_given_splits_that_share_rows(tmp_path):
 @pytest.mark.parametrize("pair", [("train", "val"), ("train", "test"), ("val", "test"), ("data", "test")])
 def test_every_pair_is_compared(pair):
     """No two given splits may touch."""
-    with pytest.raises(
-        DataError, match=f"{pair[0]} and {pair[1]} share 1 row, first: {pair[0]}.0. = {pair[1]}.1."
-    ):
+    with pytest.raises(DataError, match=f"{pair[0]} and {pair[1]} share 1 row, first: {pair[0]}.0. = {pair[1]}.1."):
         make_splits(task(**{pair[0]: rows(1, 2), pair[1]: rows(3, 1)}))
 
 
@@ -161,9 +157,7 @@ def test_equal_rows_within_a_split_are_allowed():
 
 def test_too_few_rows():
     """A split that would be empty is an error that says how many inputs there are."""
-    with pytest.raises(
-        DataError, match="data has 1 different input, too few to draw val and test from"
-    ):
+    with pytest.raises(DataError, match="data has 1 different input, too few to draw val and test from"):
         make_splits(task(data=rows(2, 2)), need_val=True)
 
 

@@ -157,9 +157,7 @@ def test_targets_of_the_same_stem_do_not_clash(tmp_path):
         (tmp_path / folder / "t.py").write_text("import helpers\n" + GOOD + "named.name = helpers.NAME\n")
     names = [load_target(f"{tmp_path}/{folder}/t.py:named").name for folder in ("one", "two", "one")]
     assert names == ["one", "two", "one"]
-    assert (
-        len([name for name in sys.modules if name.startswith("limbeck_target_") and name.endswith("_t")]) == 2
-    )
+    assert len([name for name in sys.modules if name.startswith("limbeck_target_") and name.endswith("_t")]) == 2
 
 
 def test_an_edited_file_is_read_again(tmp_path):
@@ -213,9 +211,7 @@ def test_names_that_are_no_task(module, name, expected):
 
 def test_no_name(module):
     """A target without :name is answered with names that are in the file."""
-    assert refused(module).endswith(
-        f"Say which object in it, for example {module}:text, {module}:empty, {module}:box"
-    )
+    assert refused(module).endswith(f"Say which object in it, for example {module}:text, {module}:empty, {module}:box")
     assert "does not end in :name\nWrite path/to/module.py:name" in refused("nothing")
 
 
@@ -292,9 +288,7 @@ def test_the_helpers_frame_is_named(tmp_path):
 def test_limbecks_own_errors_keep_their_words(tmp_path):
     """A wrong Task in the file is reported as such, with its place."""
     (tmp_path / "t.py").write_text("from limbeck.signatures import Task\n\nTask('q -> a')\n")
-    assert 'the program of the task is "q -> a", not a DSPy program (t.py:3)\n' in refused(
-        f"{tmp_path}/t.py:task"
-    )
+    assert 'the program of the task is "q -> a", not a DSPy program (t.py:3)\n' in refused(f"{tmp_path}/t.py:task")
     (tmp_path / "t.py").write_text(
         "import dspy\nfrom limbeck.signatures import Task\nTask(dspy.Predict('q -> a'), 5)\n"
     )
@@ -328,16 +322,12 @@ def test_a_command_line_is_not_needed(module):
     """A target loads in a fresh process from another directory."""
     code = f"from limbeck.signatures import load_target; print(load_target({f'{module}:task'!r}).name)"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd="/", env=env, capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd="/", env=env, capture_output=True, text=True, check=True)
     assert ran.stdout == "good:task\n"
     assert not (Path(module).parent / "__pycache__").exists()
 
 
 def test_data_errors_keep_their_class(tmp_path):
     """A DataError raised while the module runs stays one."""
-    (tmp_path / "t.py").write_text(
-        "from limbeck.errors import DataError\nraise DataError('bad', hint='do')\n"
-    )
+    (tmp_path / "t.py").write_text("from limbeck.errors import DataError\nraise DataError('bad', hint='do')\n")
     assert refused(f"{tmp_path}/t.py:task", DataError) == "bad (t.py:2)\ndo"

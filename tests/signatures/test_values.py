@@ -110,17 +110,8 @@ def test_values_without_json_have_no_addresses(value):
 
 
 anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.binary()
-    | st.dates()
-    | st.decimals(),
-    lambda inner: (
-        st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner)
-    ),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates() | st.decimals(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
     max_leaves=10,
 )
 
@@ -177,9 +168,7 @@ def test_plain_types(annotation):
     assert typed(marker, annotation) is marker
 
 
-@pytest.mark.parametrize(
-    "annotation", [Item, Colour, date, set[str], tuple[int, int], list[Item], Item | None]
-)
+@pytest.mark.parametrize("annotation", [Item, Colour, date, set[str], tuple[int, int], list[Item], Item | None])
 def test_types_that_are_not_plain(annotation):
     """Models, enums, dates, sets and tuples are rebuilt from JSON."""
     assert not is_plain(annotation)
@@ -249,6 +238,5 @@ def test_problems_name_three_and_count_the_rest():
     with pytest.raises(ValidationError) as caught:
         typed([{}] * 5, list[Item])
     assert (
-        problems(caught.value)
-        == "0.name: Field required; 1.name: Field required; 2.name: Field required; and 2 more"
+        problems(caught.value) == "0.name: Field required; 1.name: Field required; 2.name: Field required; and 2 more"
     )

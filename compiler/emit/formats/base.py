@@ -61,9 +61,7 @@ def get_format(name: str) -> Format:
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         raise UsageError(
             f"Unknown format {name!r}.",
-            hint=f"Did you mean {' or '.join(map(repr, near))}?"
-            if near
-            else f"Formats: {', '.join(sorted(known))}.",
+            hint=f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Formats: {', '.join(sorted(known))}.",
         )
     try:
         made = known[name].load()()

@@ -46,9 +46,7 @@ _REASONING = frozenset({"reasoning", "rationale", "next_thought"})
 _NOTHING = "Nothing in the prompt says what to answer."
 
 
-def answer(
-    messages: Sequence[Mapping[str, str]], *, attempt: int = 0, temperature: float | None = None
-) -> str:
+def answer(messages: Sequence[Mapping[str, str]], *, attempt: int = 0, temperature: float | None = None) -> str:
     """Complete a chat by analogy with the examples in it.
 
     Args:

@@ -188,11 +188,7 @@ class Filler:
         near = self._chooser.pick(similar)
         self._reasons.append(lambda: self._reason(slot.name, text_of(known[near].value), known[near].text))
         numbers = [number_of(known[i].value) or 0.0 for i in order]
-        return (
-            median(numbers)
-            if near == order[0] and len(order) == _NEAREST
-            else number_of(known[near].value) or 0.0
-        )
+        return median(numbers) if near == order[0] and len(order) == _NEAREST else number_of(known[near].value) or 0.0
 
     # Lists and objects.
 
@@ -244,17 +240,13 @@ class Filler:
     def _nested(self, slot: Slot, schema: Schema) -> list[Any]:
         if slot.known and self._how_many(slot) == 0:
             return []
-        first = slot.child(
-            slot.name, schema, lambda value: value[0] if isinstance(value, list) and value else None
-        )
+        first = slot.child(slot.name, schema, lambda value: value[0] if isinstance(value, list) and value else None)
         return [self.fill(first)]
 
     def _object(self, slot: Slot) -> dict[str, Any]:
         properties = slot.schema.get("properties")
         if isinstance(properties, Mapping) and properties:
-            return {
-                name: self.fill(self._property(slot, name, schema)) for name, schema in properties.items()
-            }
+            return {name: self.fill(self._property(slot, name, schema)) for name, schema in properties.items()}
         extra = slot.schema.get("additionalProperties")
         keys = Counter(key for case in slot.known if isinstance(case.value, dict) for key in case.value)
         choices = {"anyOf": [extra if isinstance(extra, Mapping) else {}, {"type": "null"}]}

@@ -81,9 +81,7 @@ def _idf(own: Sequence[Sequence[Features]], shown: Sequence[tuple[Features, int]
     for found, label in shown:
         documents[label].update(found)
     frequency = Counter(feature for document in documents for feature in document)
-    return {
-        key: math.sqrt(math.log((len(own) + 1) / (n + 0.5))) for key, n in frequency.items() if n <= len(own)
-    }
+    return {key: math.sqrt(math.log((len(own) + 1) / (n + 0.5))) for key, n in frequency.items() if n <= len(own)}
 
 
 @lru_cache(maxsize=64)

@@ -202,10 +202,7 @@ def _xml_value(element: ET.Element) -> Any:
         return (element.text or "").strip()
     if all(child.tag == "item" for child in children):
         return [_xml_value(child) for child in children]
-    return {
-        child.get("key", child.tag) if child.tag == "entry" else child.tag: _xml_value(child)
-        for child in children
-    }
+    return {child.get("key", child.tag) if child.tag == "entry" else child.tag: _xml_value(child) for child in children}
 
 
 def _value(raw: Any, schema: Schema) -> Any:

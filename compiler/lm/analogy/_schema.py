@@ -104,9 +104,7 @@ def _noted_schema(name: str, system: str) -> Schema:
 
 
 def _of_note(note: str) -> Schema:
-    if (
-        note.endswith(('"', '",')) and '\\"' in note
-    ):  # inside the JSON object of JSONAdapter the note is escaped
+    if note.endswith(('"', '",')) and '\\"' in note:  # inside the JSON object of JSONAdapter the note is escaped
         note = _unescaped(note.rstrip(",").removesuffix('"'))
     if found := re.search(r"must adhere to the JSON schema: (.*)$", note):
         try:

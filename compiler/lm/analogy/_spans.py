@@ -11,9 +11,7 @@ from ._text import content_stems, is_content, sentences, stem
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?")
 _TOKEN = re.compile(r"\w+(?:['’.,:/@-]\w+)*|[^\w\s]")
-_OBSERVATION = re.compile(
-    r"observation_\d+(?: ## \]\]|>)\n(?!Completed\.)(.*?)(?=\n+(?:\[\[ ## |</)|\Z)", re.DOTALL
-)
+_OBSERVATION = re.compile(r"observation_\d+(?: ## \]\]|>)\n(?!Completed\.)(.*?)(?=\n+(?:\[\[ ## |</)|\Z)", re.DOTALL)
 _EDGES = ".,;:!?"
 _MAX_TOKENS = 400
 _EPOCHS, _MARGIN = 8, 1.0
@@ -51,10 +49,7 @@ class SpanFinder:
         text = dict(inputs).get(self.source, "")
         tokens = list(_TOKEN.finditer(text))[:_MAX_TOKENS]
         weights = self._weights
-        scores = [
-            sum(weights.get(key, 0.0) for key in keys)
-            for keys in _describe(tokens, text, inputs, self.source)
-        ]
+        scores = [sum(weights.get(key, 0.0) for key in keys) for keys in _describe(tokens, text, inputs, self.source)]
         spans = (
             Span(text[tokens[i].start() : tokens[j - 1].end()].strip(self._edges), score)
             for i, j, score in _runs(scores, max(scores, default=0.0) - 1e-9 if required else 0.0)

@@ -46,9 +46,7 @@ def next_step(prompt: Prompt, filler: Filler) -> dict[str, Any]:
     return {NAME: chosen, ARGUMENTS: _arguments(chosen, tools, demos, filler)}
 
 
-def _arguments(
-    name: str, tools: Mapping[str, tuple[str, Any]], demos: tuple[Demo, ...], filler: Filler
-) -> Any:
+def _arguments(name: str, tools: Mapping[str, tuple[str, Any]], demos: tuple[Demo, ...], filler: Filler) -> Any:
     own = tuple(demo for demo in demos if demo.outputs.get(NAME) == name)
     properties = tools.get(name, ("", {}))[1]
     slot = Slot(ARGUMENTS, "", {"type": "object"}, {}, field_cases(ARGUMENTS, own))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dspy
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-import pytest
 
 from limbeck.compiler.lm.adapters import ADAPTERS, allows_none, custom_type_marker, is_history, make_adapter
 from limbeck.errors import UsageError

@@ -313,7 +313,7 @@ def test_unsupplied_fields_of_a_demo_teach_nothing():
     assert "Not supplied" not in found.reasoning
 
 
-def lookup(query: str, limit: int = 3) -> str:  # noqa: ARG001
+def lookup(query: str, limit: int = 3) -> str:
     """Look up facts about capitals."""
     return f"Paris is the capital of France. Berlin is the capital of Germany. ({limit})"
 

@@ -50,5 +50,5 @@ def test_a_broken_format_of_another_package_is_one_clear_line(value, problem, mo
 def test_another_package_cannot_take_a_built_in_name(monkeypatch):
     """``openai`` is always limbeck's own."""
     points = [EntryPoint("openai", "builtins:object", base.GROUP)]
-    monkeypatch.setattr(base, "entry_points", lambda group: points)  # noqa: ARG005
+    monkeypatch.setattr(base, "entry_points", lambda group: points)
     assert type(base.get_format("openai")).__name__ == "OpenAI"
