@@ -7,10 +7,12 @@ functions also work where an event loop is running, in a notebook say: they then
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -28,6 +30,8 @@ from .compiler.lm.budget import Budget
 from .compiler.predict import predict
 from .compiler.reverify import Reverified, reverify_task
 from .compiler.session import DEFAULT_STORE, Options
+from .compiler.verify.base import is_current
+from .compiler.verify.metric import verifiers_of
 from .errors import DataError, LimbeckError, LMSetupError, TargetError, UsageError
 from .records import Candidate, Example, Json, Trace
 from .signatures.examples import coerce_examples, read_examples, read_rows
@@ -91,6 +95,7 @@ async def acompile(
         UsageError: Something cannot be used as it is; see ``errors``.
         BudgetReached: The budget ended the run. What was reached is kept, and the same call goes on from there.
     """
+    _refuse_compiled(target)
     task, _ = load(target, metric=metric)
     named = str(target) if isinstance(target, (str, Path)) else None
     return await compile_task(task, Path(out), optimizer=optimizer, options=options(**settings), progress=progress,
@@ -242,8 +247,12 @@ def _export(
     with Store.open(store, create=False) as kept:
         held_out = _held_out(task, kept, settings["seed"])
         traces = _until(stop, kept.traces(task=task.name or "", lm=lm, order="input"))
-        return export_traces(traces, out=out, program=task.program, candidate=candidate, held_out=held_out,
-                             task=task.name or "", **settings)  # fmt: skip
+        verifiers = verifiers_of(task) if task.metric is not None else None
+        current = partial(is_current, verifiers=verifiers) if verifiers else None
+        return export_traces(
+            traces, out=out, program=task.program, candidate=candidate, held_out=held_out, is_current=current,
+            task=task.name or "", **settings,
+        )  # fmt: skip
 
 
 def _held_out(task: Task, kept: Store, seed: int) -> set[str]:
@@ -270,6 +279,7 @@ async def acheck(
     Raises:
         UsageError: Something cannot be used as it is.
     """
+    _refuse_compiled(target)
     task, _ = load(target, metric=metric)
     return await check_task(task, optimizer=optimizer, options=options(**settings),
                             data={"train": train, "val": val, "test": test, "data": data})  # fmt: skip
@@ -437,14 +447,37 @@ def _load_artifact(path: Path, metric: Any, *, need_metric: bool) -> tuple[Task,
     from .compiler.emit.artifact import check_fit
 
     artifact = load_artifact(path)
-    target = artifact.manifest.get("target")
-    if not isinstance(target, str):
+    target = _compiled_from(path, artifact.manifest)
+    if target is None:
         raise DataError(
             f"{path} was compiled from a Python object, not from a file",
             hint="Load it in Python: program.load('program.json').",
         )
-    file, _, name = target.rpartition(":")
-    place = str((path / file).resolve()) if file.endswith(".py") else file
-    task = load_target(f"{place}:{name}", metric=metric, need_metric=need_metric)
+    task = load_target(target, metric=metric, need_metric=need_metric)
     check_fit(task.program, artifact)
     return task, artifact.candidate
+
+
+def _compiled_from(path: Path, manifest: Json) -> str | None:
+    """The target that an artifact was compiled from; None where it was a Python object."""
+    target = manifest.get("target")
+    if not isinstance(target, str):
+        return None
+    file, _, name = target.rpartition(":")
+    return f"{(path / file).resolve() if file.endswith('.py') else file}:{name}"
+
+
+def _refuse_compiled(target: Target) -> None:
+    """Refuse an artifact where its demos would be ignored.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if not isinstance(target, (str, Path)) or not Path(target).is_dir():
+        return
+    source = _compiled_from(Path(target), load_artifact(Path(target)).manifest)
+    here = "the program" if source is None else os.path.relpath(source) if source.startswith("/") else source
+    raise UsageError(
+        f"{target} is compiled already, and a compile would start without its demos",
+        hint=f"Give what it was compiled from: {here}. To score or use the compiled program: limbeck eval, limbeck run.",
+    )

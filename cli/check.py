@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..compiler.check import Checked
 
 _LABELS_SHOWN = 12
+_UNTRIED = "not tried, for there are no labels to take for predictions"
+_LEGITIMATE = "That is right only where it needs what labels do not have: other outputs, the trace, or an LM."
 
 
 @define("check", options.target, options.metric, *options.splits, *options.lm, *options.optimizer, options.seed)
@@ -39,7 +41,7 @@ def show(console: Console, target: str, checked: Checked, lm: str) -> None:
     forecast = checked.forecast
     calls = f"at most {thousands(forecast.calls)} {plural(forecast.calls, 'call')} of {lm}"
     price = "price not known" if forecast.usd is None else f"about {money(forecast.usd)}"
-    look.line(console, f"{target} can be compiled", "bold")
+    look.line(console, f"{target} can be compiled{_doubt(checked)}", "bold")
     look.line(console)
     rows = [
         ("predictors", ", ".join(checked.predictors)),
@@ -47,13 +49,26 @@ def show(console: Console, target: str, checked: Checked, lm: str) -> None:
         ("labels", ", ".join(checked.labels) or "none"),
         ("rows", look.counts_first(checked.sizes)),
         *((f"by {name}", _spread(numbers)) for name, numbers in checked.label_counts.items()),
-        ("metric", f"on the labels themselves: {look.counts(checked.gold)}"),
+        ("metric", f"on the labels themselves: {look.counts(checked.gold)}" if checked.gold else _UNTRIED),
         ("forecast", f"{calls}, about {thousands(forecast.input_tokens)} prompt tokens, {price}"),
     ]
     look.facts(console, rows)
     if checked.gold_problem:
         look.line(console)
         look.line(console, f"  The metric does not pass every label: {checked.gold_problem}", "yellow")
+        if not checked.gold.get("passed"):
+            look.line(console, f"  {_LEGITIMATE}", "yellow")
+
+
+def _doubt(checked: Checked) -> str:
+    """What the heading must not hide."""
+    tried = sum(checked.gold.values())
+    if not tried:
+        return ", but its metric could not be tried"
+    if checked.gold.get("passed"):
+        return ""
+    what = "failed on all" if checked.gold.get("failed") == tried else "passed none of the"
+    return f", but its metric {what} {tried} labels that it was tried on"
 
 
 def _spread(numbers: dict[str, int]) -> str:

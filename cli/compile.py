@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..compiler.compile import Compiled
 
 _SUMMARY = "summary"  # the ledger's entry that is no reason
+_DATA = ("train", "val", "test", "data")
 
 
 @define(
@@ -47,7 +48,7 @@ def command(shell: Shell, target: str, out: str, require_gain: bool, dry_run: bo
         check_out(Path(out))
         check(shell, target, given)
         return None
-    data = {name: given[name] for name in ("train", "val", "test", "data")}
+    data = {name: given[name] for name in _DATA}
     made = options.settings(given)
     named = {"metric": given["metric"], "optimizer": given["optimizer"]}
     compiled = shell.finish(api.acompile(target, out, progress=shell.progress, **named, **data, **made))
@@ -99,9 +100,11 @@ def _next(target: str, compiled: Compiled, given: Mapping[str, Any]) -> list[lis
     failed = (
         [["traces", "--run", compiled.run, "--outcome", "failed", *store]] if compiled.outcomes.get("failed") else []
     )
+    # Without data eval takes the task's own test rows, where those have not been given here.
+    data = ["--data", given["test"] or "FILE"] if any(given[name] for name in _DATA) else []
     return [
         *failed,
-        ["eval", str(path), "--data", "FILE", *metric, *lm, *store],
+        ["eval", str(path), *data, *metric, *lm, *store],
         ["run", str(path), "--data", "FILE", *lm, *store],
         ["export", target, "--out", "dataset", *metric, *store],
     ]

@@ -61,8 +61,8 @@ class LazyGroup(click.Group):
 def limbeck() -> None:
     """Compile prompt programs: run them, keep the traces that pass, prove the gain.
 
-    TARGET is path/to/module.py:name (a Task, or a DSPy program with --metric), or the directory of a
-    compiled program.
+    TARGET is path/to/module.py:name (a Task, or a DSPy program with --metric), or, but for check and
+    compile, the directory of a compiled program.
 
     \b
     limbeck init demo && cd demo

@@ -119,11 +119,18 @@ class Shell:
         """Tell how to go on after Ctrl-C."""
         resume = resume_command(self.argv)
         say("")
-        what = "what was reached is kept. To go on, run the same command again:"
+        what = "answers that had arrived are kept. To go on, run the same command again:"
         say(f" {what}\n  {resume}", label="interrupted:", colour="yellow")
         if self.as_json:
             write_json(self.out, {"error": {"kind": "Interrupted", "exit_code": INTERRUPTED, "resume": resume}})
         return INTERRUPTED
+
+    def exited(self, error: SystemExit) -> int:
+        """Tell that code of the user's wanted to end the process, which is no way to end a command."""
+        from ..signatures.where import describe
+
+        hint = "Let a program or a metric return or raise an ordinary exception."
+        return self.fail(LimbeckError(f"code that limbeck runs exits: {describe(error)}", hint=hint))
 
     def unexpected(self, error: BaseException) -> int:
         """Tell a mistake of limbeck's own."""
@@ -170,7 +177,10 @@ def ended(shell: Shell) -> Iterator[None]:
     except LimbeckError as error:
         wrong = error
         code = _told(shell, lambda: shell.fail(wrong))
-    except Exception as error:  # noqa: BLE001 - the last resort: users see no traceback
+    except SystemExit as error:
+        exits = error
+        code = _told(shell, lambda: shell.exited(exits))
+    except BaseException as error:  # noqa: BLE001 - the last resort: users see no traceback
         unforeseen = error
         code = _told(shell, lambda: shell.unexpected(unforeseen))
     else:

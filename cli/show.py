@@ -49,9 +49,10 @@ def line(console: Console, text: str = "", style: str = "") -> None:
 
 def commands(console: Console, argvs: Iterable[Sequence[str]]) -> None:
     """Print what can be run next."""
+    listed = list(argvs)
     line(console)
-    line(console, "Next", "bold")
-    for argv in argvs:
+    line(console, "Next" + (", with data of yours as FILE" if any("FILE" in argv for argv in listed) else ""), "bold")
+    for argv in listed:
         words = [word if word in {"...", "FILE"} else shlex.quote(word) for word in argv]
         line(console, f"  limbeck {' '.join(words)}")
 

@@ -53,6 +53,7 @@ class DurableBench:
     _known: set[str] = field(default_factory=set)
     _failures: Counter[str] = field(default_factory=Counter)
     _hopeful: bool = False
+    _last_failed: Trace | None = None
     _stored: set[str] = field(default_factory=set)
 
     async def rollout(
@@ -98,6 +99,15 @@ class DurableBench:
                 scores.append(trace.score)
                 outcomes.append(trace.outcome)
         return Evaluation(candidate.id, scores, outcomes)
+
+    def conclude(self) -> None:
+        """End the run where it was too short for ``keep`` to tell, and yet every rollout failed in the same way.
+
+        Raises:
+            Stop: The program, the metric or a check is what fails.
+        """
+        if not self._hopeful and self._last_failed is not None:
+            raise Stop(_hopeless(self._last_failed, self._failures.total()))
 
     def note(self, item: str, reason: str, detail: str = "") -> None:
         """Write into the run's ledger."""
@@ -157,13 +167,14 @@ class DurableBench:
             self._hopeful = True
             return
         self._failures[trace.reason] += 1
+        self._last_failed = trace
         if self._failures[trace.reason] >= _HOPELESS:
-            raise Stop(_hopeless(trace))
+            raise Stop(_hopeless(trace, _HOPELESS))
 
 
-def _hopeless(trace: Trace) -> LimbeckError:
+def _hopeless(trace: Trace, count: int) -> LimbeckError:
     where = trace.example.source or "the first row"
-    said = f"failed on every one of the first {_HOPELESS} rows"
+    said = f"failed on every one of the first {count} rows" if count > 1 else "failed on the only row"
     if trace.failure is not None:
         return TargetError(f"the program {said}: {trace.failure.message}", hint=f"Try it alone on {where}.")
     broken = next(v for v in trace.verdicts if v.error)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import MetricError
 from ..optimizers.registry import make_optimizer
 from ..records import Example, Json, Trace
 from ..signatures.fields import predictors
@@ -17,11 +19,12 @@ from .lm.secrets import Secrets
 from .results import Result, Shown
 from .session import Options
 from .verify.base import judge
-from .verify.metric import verifiers_of
+from .verify.metric import MetricVerifier, verifiers_of
 
 if TYPE_CHECKING:
     from ..signatures.task import Data, Task
 
+_MISSING = re.compile(r"(?:AttributeError: 'Example' object has no attribute|KeyError:) '(\w+)'")
 _SAMPLE = 20  # rows that the metric is tried on
 _BYTES_PER_TOKEN = 4  # of English; for the forecast only, budgets count the worst case
 
@@ -54,6 +57,8 @@ class Checked(Result):
         label_counts: Rows by label, for columns with few different values.
         gold: How often the metric passes the labels themselves: ``passed``, ``rejected`` or ``failed``. Labels that
             do not pass their own metric are worth a look, unless the metric needs what only the program gives.
+            Empty where there are no labels.
+        gold_problem: The first row of which the metric says something else than passed, and what it says.
         forecast: What a compile will need.
     """
 
@@ -102,6 +107,7 @@ async def check_task(
 
     Raises:
         UsageError: Task, data, optimizer or options cannot be used.
+        MetricError: The metric needs a label that the data does not have.
     """
     options = options or Options()
     chosen = make_optimizer(optimizer, options.set)
@@ -118,17 +124,48 @@ async def check_task(
 
 
 async def _gold(task: Task, rows: Sequence[Example]) -> tuple[dict[str, int], str | None]:
-    """Let the metric judge the labels as if the program had predicted them."""
+    """Let the metric judge the labels as if the program had predicted them.
+
+    That it fails on all of them may be in order: it may need what only the program gives, or an LM. A label that no
+    row has is never there, though.
+    """
+    rows = rows[:_SAMPLE]
     verifiers = verifiers_of(task)
     outcomes: dict[str, int] = {}
     problem = None
-    for example in rows[:_SAMPLE]:
+    for example in rows:
         trace = await judge(Trace("", task.name or "", example, "", "", prediction=example.labels), verifiers)
         outcomes[trace.outcome] = outcomes.get(trace.outcome, 0) + 1
         if problem is None and trace.outcome != "passed":
             said = next((v.error or v.feedback for v in trace.verdicts if not v.passed), "")
             problem = f"{example.source}: {said or f'score {trace.score}'}"
-    return outcomes, problem
+    if rows and outcomes.get("failed") == len(rows):
+        await _refuse_missing_label(task, rows)
+    return (outcomes, problem) if any(e.labels for e in rows) else ({}, None)
+
+
+async def _refuse_missing_label(task: Task, rows: Sequence[Example]) -> None:
+    """Let the metric judge predictions with every output in them: what it then still lacks is a label.
+
+    Raises:
+        MetricError: It asks each row for one that is not there.
+    """
+    verifier = MetricVerifier(task)
+    outputs = dict.fromkeys(task.output_fields, "")
+    name = error = ""
+    for example in rows:
+        trace = Trace("", task.name or "", example, "", "", prediction={**outputs, **example.labels})
+        error = next((v.error or "" for v in await verifier.verify(trace, example)), "")
+        found = _MISSING.match(error)
+        name = found[1] if found else ""
+        if name not in outputs or name in example.labels:
+            return
+    has = ", ".join(rows[0].labels)
+    raise MetricError(
+        f"the metric failed on every one of {len(rows)} rows, for they have no label {name!r}: {error}",
+        hint=f"Add the column {name!r} to the data, or write a metric that does without; "
+        + (f"the labels are {has}." if has else "there are no labels at all."),
+    )
 
 
 def _label_counts(rows: Sequence[Example]) -> dict[str, dict[str, int]]:

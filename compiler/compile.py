@@ -119,6 +119,7 @@ async def compile_task(
         candidate = await chosen.optimize(session.bench)
         baseline = await _score(session, "baseline", session.bench.base, splits)
         compiled = await _score(session, "compiled", candidate, splits)
+        session.bench.conclude()
         judged = gate(baseline.scores, compiled.scores)
         _record(session, "baseline", baseline, judged.baseline_interval)
         _record(session, "compiled", compiled, judged.compiled_interval)

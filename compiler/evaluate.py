@@ -101,6 +101,7 @@ async def evaluate_task(
                     reasons[trace.reason] = reasons.get(trace.reason, 0) + 1
         if not scores:
             raise DataError("there are no rows to evaluate", hint="Give a data file with at least one row.")
+        session.bench.conclude()
         interval = score_interval(scores)
         mean = sum(scores) / len(scores)
         session.store.add_evaluation(

@@ -20,8 +20,7 @@ async def predict(
 ) -> AsyncGenerator[Trace, None]:  # fmt: skip
     """Yield a trace an input, in order. Its prediction is None where the program failed, with the reason.
 
-    The traces are stored without a verdict, so they are never exported as verified; importing their labels later
-    or judging them with ``verify`` gives them one.
+    The traces are not stored: nothing has judged them. Their LM answers are in the cache, as always.
 
     Raises:
         BudgetReached: The budget ended the run.

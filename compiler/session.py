@@ -172,10 +172,10 @@ def spent(meter: Meter) -> Json:
 
 
 def cache_directory(store: str | Path) -> Path:
-    """Where the LM cache of a store lies: beside its file, else under ``.limbeck``."""
+    """Where the LM cache of a store lies: beside its file and named after it, else under ``.limbeck``."""
     text = str(store)
     path = Path(DEFAULT_STORE if "://" in text else text)
-    return path.parent / "cache"
+    return path.with_name(f"{path.stem}-lm-cache")
 
 
 def _backends(options: Options, secrets: Secrets) -> tuple[Backend, Backend]:

@@ -18,7 +18,7 @@ _HEAD = """\
 
 `TARGET` is `path/to/module.py:name`, where the name is a `Task`, or a DSPy program that gets a metric by
 `--metric module.py:name` (a name alone is looked for in the target's own file). It may also be the directory
-of a compiled program.
+of a compiled program, but for `check` and `compile`, which start from the program as declared.
 
 | Exit code | Meaning |
 | --- | --- |
@@ -32,8 +32,9 @@ Results go to stdout: as text, or with `--json` as exactly one JSON object, `{"e
 result. Progress goes to stderr: a live view on a terminal, plain lines elsewhere, nothing with `--quiet`. An
 error is a line that says what is wrong, and a line that says what to do. `NO_COLOR` is respected.
 
-Ctrl-C stops cleanly: what was paid for is kept, and the command that goes on from there is printed. A second
-Ctrl-C stops at once; even then nothing that was completed is lost.
+Ctrl-C stops cleanly: answers that had arrived are kept, and the command that goes on from there is printed.
+Calls in flight are cut off, and sent again by that command. A second Ctrl-C stops at once; even then no answer
+that had arrived is lost.
 
 An LM is named `PROVIDER/MODEL`, as in DSPy; `embedded/analogy` needs no key and no network, `replay/FILE`
 answers with what `--record FILE` wrote. A budget may limit money, calls, tokens and time:

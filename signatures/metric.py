@@ -129,7 +129,7 @@ class Judge:
             answer = self._answer(example, prediction, trace)
             if inspect.isawaitable(answer):
                 answer = await answer
-        except Exception as error:  # noqa: BLE001  # the metric is the user's, and costs this one trace
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the metric is the user's, and costs this one trace
             return self._verdict(error=describe(error))
         return self._verdict(answer)
 
@@ -139,7 +139,7 @@ class Judge:
             answer = self._answer(example, prediction, trace)
             if inspect.isawaitable(answer):
                 answer = asyncio.run(_awaited(answer))
-        except Exception as error:  # noqa: BLE001  # the metric is the user's, and costs this one trace
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the metric is the user's, and costs this one trace
             return self._verdict(error=describe(error))
         return self._verdict(answer)
 

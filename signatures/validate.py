@@ -67,6 +67,8 @@ class Validator:
                 raise DataError(f"{source}: no column {name!r}", hint=self._column_hint(name, row))
 
     def _column_hint(self, name: str, row: Json) -> str:
+        if self.text and len(row) == 1 and (other := _other_separator(*row)):
+            return f"The only column is {clip(*row, 120)!r}. Is the file separated by {other}? Save it with commas."
         near = difflib.get_close_matches(name, list(row), n=1)
         has = clip(", ".join(row), 120) or "none"
         start = f"Did you mean {near[0]!r}? " if near else ""
@@ -100,6 +102,11 @@ class Validator:
         what = "label" if name in self._labels else "input"
         hint = _constraint_hint(annotation, error) or f"Correct the value, or the type of {name!r} in the signature."
         return DataError(f"{source}: the {what} {name!r} is {short(value)}, not {_wanted(annotation)}{why}", hint=hint)
+
+
+def _other_separator(column: str) -> str | None:
+    """Name what may separate the columns of a CSV file of which only one was read."""
+    return "semicolons" if ";" in column else "tabs" if "\t" in column else None
 
 
 def _wanted(annotation: Any) -> str:

@@ -7,7 +7,7 @@ iterator.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +94,7 @@ def export(
     split: Mapping[str, float] = WHOLE,
     seed: int = 0,
     held_out: Collection[str] = (),
+    is_current: Callable[[Trace], bool] | None = None,
     task: str = "",
 ) -> DatasetResult:
     """Write the passed traces as a dataset.
@@ -113,6 +114,7 @@ def export(
         split: Shares by name, adding up to 1. All rows of one input fall on one side.
         seed: Decides the sides.
         held_out: ``input_id`` of examples that must not be trained on: the task's test data.
+        is_current: Whether a trace's verdicts are those of the metric as it is now; others are left out.
         task: Name of the task, for the manifest.
 
     Raises:
@@ -125,7 +127,7 @@ def export(
     names = rows.names_of(program, predictor)
     renders = rows.renderers(program, prompt, adapter, candidate)
     ledger = Ledger()
-    selected = rows.select(traces, names, ledger, held_out)
+    selected = rows.select(traces, names, ledger, held_out, is_current)
     records = rows.deduplicate(rows.render_rows(selected, renders, ledger), ledger)
     with new_directory(out) as work:
         files = _write(check(records, target, ledger), work, target, split, seed)

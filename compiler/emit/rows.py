@@ -165,8 +165,9 @@ def render_sent(step: Step) -> list[Json]:
 
 
 def select(
-    traces: Iterable[Trace], names: Collection[str], ledger: Ledger, held_out: Collection[str] = ()
-) -> Iterator[Row]:
+    traces: Iterable[Trace], names: Collection[str], ledger: Ledger, held_out: Collection[str] = (),
+    is_current: Callable[[Trace], bool] | None = None,
+) -> Iterator[Row]:  # fmt: skip
     """Pick the steps to emit: of traces that passed, of these predictors, with outputs.
 
     Args:
@@ -174,9 +175,12 @@ def select(
         names: Names of the predictors asked for.
         ledger: Counts what is read, and why some of it goes no further.
         held_out: ``input_id`` of examples that must not be trained on: the task's test data.
+        is_current: Whether the verdicts of a trace are those of the metric and the checks as they are now.
     """
     for trace in traces:
         reason, detail = _refusal(trace, held_out)
+        if not reason and is_current is not None and not is_current(trace):
+            reason, detail = "outdated verdict", "the metric or a check changed since: run limbeck verify"
         steps = [] if reason else [index for index, step in enumerate(trace.steps) if _asked(step, names)]
         if not steps:
             ledger.read(trace.id)

@@ -12,9 +12,10 @@ import dspy
 from ...errors import Stop
 from ...records import Candidate, Rollout, Trace, fingerprint
 from ...signatures.program import apply
+from ...signatures.values import restorable, typed_values
 from ..generate.rollout import run_program
 from ..lm.model import GatewayLM, gateway_lm, route_predictors
-from ..lm.scope import SETTING
+from ..lm.scope import SETTING, Scope
 from ..verify.base import Verifier, judge
 
 if TYPE_CHECKING:
@@ -71,15 +72,19 @@ class Worker:
     setting: Setting
     threads: ThreadPoolExecutor
     stop: Stop | None = None
+    _types: dict[str, object] = field(init=False)
     _programs: dict[str, dspy.Module] = field(default_factory=dict)
     _lms: dict[tuple[int, bool], GatewayLM] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._types = restorable(self.setting.task.input_fields)
 
     async def __call__(self, rollout: Rollout) -> Trace:
         """Run and judge a rollout. Whatever goes wrong, there is a trace."""
         setting = self.setting
         backend = setting.backend(rollout)
         ran = await run_program(
-            self._program(rollout.candidate), rollout.example.inputs,
+            self._program(rollout.candidate), typed_values(rollout.example.inputs, self._types),
             lm=self._lm(backend, rollout.attempt > 0), adapter=setting.adapter, attempt=rollout.attempt,
             threads=self.threads, scrub=setting.gateway.secrets.scrub,
         )  # fmt: skip
@@ -95,11 +100,16 @@ class Worker:
         return await self.judge(trace)
 
     async def judge(self, trace: Trace) -> Trace:
-        """Judge a trace. A metric that asks an LM asks the student, through the gateway, outside of the rollout."""
-        lm = self._lm(self.setting.student, False)
+        """Judge a trace. A metric that asks an LM asks the student, through the gateway, outside of the rollout.
+
+        Raises:
+            Stop: The budget has no room for what the metric asks, or it asks an LM of its own.
+        """
+        lm, scope = self._lm(self.setting.student, False), Scope()
         with dspy.context(
-            lm=lm, adapter=self.setting.adapter, trace=[], disable_history=True, track_usage=False, **{SETTING: None}
-        ):
+            lm=lm, adapter=self.setting.adapter, trace=scope.recorder, disable_history=True, track_usage=False,
+            **{SETTING: scope},
+        ):  # fmt: skip
             return await judge(trace, self.setting.verifiers)
 
     def _program(self, candidate: Candidate) -> dspy.Module:

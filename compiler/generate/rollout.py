@@ -7,13 +7,13 @@ import contextvars
 import copy
 import threading
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError, is_retryable_lm_error
 
-from ...errors import BudgetReached, Stop
+from ...errors import BudgetReached, Stop, TargetError
 from ...records import Failure, Json, Reason, Step, Usage
 from ...signatures.program import prediction_values
 from ..lm.gateway import SyncInLoop
@@ -34,7 +34,6 @@ class Ran:
         steps: Predictor calls, failed ones included.
         failure: Why there is no prediction.
         usage: LM calls and what they cost when they were made.
-        live: The prediction as the program returned it, for metrics; None where it failed.
         stop: What ends the run, where something does.
     """
 
@@ -42,7 +41,6 @@ class Ran:
     steps: list[Step]
     failure: Failure | None
     usage: Usage
-    live: Any = None
     stop: Stop | None = None
 
 
@@ -55,13 +53,12 @@ async def run_program(
     Programs with ``aforward`` run as a task, others in a thread.
     """
     scope = Scope(attempt=attempt)
-    live, values, failure, stop = None, None, None, None
+    values, failure, stop = None, None, None
     with dspy.context(
         lm=lm, adapter=adapter, trace=scope.recorder, disable_history=True, track_usage=False, **{SETTING: scope}
     ):
         try:
-            live = await _run(program, _own(inputs), scope.recorder, threads)
-            values = prediction_values(live)
+            values = prediction_values(await _run(program, _own(inputs), scope.recorder, threads))
         except Stop as error:
             stop = error
             reason: Reason = "budget" if isinstance(error.error, BudgetReached) else "lm"
@@ -75,8 +72,14 @@ async def run_program(
             failure = Failure("program", "the program cancelled itself")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a failing program costs this rollout only
             failure = classify(error, scrub)
+            if _configures(error):
+                failure = replace(failure, final=False)
+                stop = Stop(TargetError(
+                    f"the program changes DSPy's settings while it runs: {_short(error)}{_where(error)}",
+                    hint="Leave dspy.configure() out of forward(); limbeck sets LM and adapter itself.",
+                ))  # fmt: skip
     steps = scope.recorder.steps(failure.message if failure else None)
-    return Ran(values, steps, failure, scope.usage, live if failure is None else None, stop)
+    return Ran(values, steps, failure, scope.usage, stop)
 
 
 def classify(error: BaseException, scrub: Callable[[str], str] = str) -> Failure:
@@ -87,6 +90,14 @@ def classify(error: BaseException, scrub: Callable[[str], str] = str) -> Failure
         if isinstance(seen, LMError):
             return Failure("lm", scrub(_short(seen)), final=not is_retryable_lm_error(seen))
     return Failure("program", scrub(f"{type(error).__name__}: {_short(error)}{_where(error)}"))
+
+
+def _configures(error: BaseException) -> bool:
+    """Whether the program called ``dspy.configure``, which DSPy allows to one thread or task only.
+
+    With one rollout at a time it may pass, with several it may not: the result would depend on the concurrency.
+    """
+    return isinstance(error, RuntimeError) and "dspy." in str(error) and "can only be" in str(error)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, Text, inspect, select
@@ -56,6 +57,10 @@ def _current(connection: Connection, url: URL) -> bool:
     return bool(version == VERSION)
 
 
+_ONE_AT_A_TIME = threading.Lock()
+"""alembic keeps what it works on in globals; two stores that are made in two threads would write into each other."""
+
+
 def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
@@ -69,4 +74,5 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["version_table"] = VERSION_TABLE
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")

@@ -28,6 +28,10 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else DSPy and l
 
 _SAMPLING = {"temperature", "max_tokens", "max_completion_tokens", "top_p", "top_k", "stop", "seed", "n",
              "frequency_penalty", "presence_penalty", "reasoning_effort", "logprobs", "top_logprobs"}  # fmt: skip
+_NUMBERS: dict[str, tuple[Any, str]] = {
+    **dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty"), ((int, float), "number")),
+    **dict.fromkeys(("max_tokens", "max_completion_tokens", "top_k", "seed", "n"), (int, "whole number")),
+}
 _ADDRESS = {"api_base", "base_url", "api_version", "organization", "project", "custom_llm_provider", "model_type"}
 _TIMEOUT = 120.0  # seconds without an answer before a call is given up and tried again
 
@@ -170,6 +174,7 @@ def make_backend(name: str | dspy.LM, settings: Json, public: Json) -> Backend:
     """
     if not isinstance(name, str):
         return wrap_lm(name, public)
+    _check_numbers(settings)
     provider, slash, model = name.partition("/")
     if not slash or not model or not provider:
         raise LMSetupError(
@@ -185,6 +190,16 @@ def make_backend(name: str | dspy.LM, settings: Json, public: Json) -> Backend:
 
         return ReplayBackend(name, model, settings)
     return _provider(name, provider, settings, public)
+
+
+def _check_numbers(settings: Json) -> None:
+    for key, value in settings.items():
+        kinds, wanted = _NUMBERS.get(key, (object, ""))
+        if value is not None and (not isinstance(value, kinds) or (wanted and isinstance(value, bool))):
+            raise LMSetupError(
+                f"--lm-arg {key}={value} is no {wanted}",
+                hint=f"For example --lm-arg {key}={'0.7' if kinds is not int else '100'}.",
+            )
 
 
 def wrap_lm(lm: dspy.LM, public: Json) -> Backend:

@@ -259,5 +259,6 @@ def _foreign_lm(predictor: Any) -> TargetError:
     name = predictor_name(predictor) or type(predictor).__name__
     return TargetError(
         f"predictor {name!r} was answered by an LM that does not go through limbeck's gateway",
-        hint="Do not set an LM inside forward(); give it with --lm, or set it on the predictor in __init__.",
+        hint="Do not set an LM inside forward() or a metric; give it with --lm, or set it on the program's predictor "
+        "in __init__.",
     )

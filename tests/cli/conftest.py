@@ -16,6 +16,7 @@ from limbeck.cli.main import limbeck
 Invoke = Callable[..., Result]
 
 TASK = '''
+import sys
 from typing import Literal
 
 import dspy
@@ -51,6 +52,14 @@ def metric(example, prediction, trace=None):
 
 def raises(example, prediction):
     raise KeyError("nope")
+
+
+def exits(example, prediction):
+    sys.exit(0)
+
+
+def short(example, prediction):
+    return len(prediction.a) < 10
 
 
 def none(example, prediction):
@@ -96,6 +105,8 @@ def make_project(path: Path) -> None:
     write_jsonl(path / "nocolumn.jsonl", [{"question": "x", "a": "yes"}])
     write_jsonl(path / "literal.jsonl", [*good[:4], {"q": "x", "a": "maybe"}, *good[5:]])
     write_jsonl(path / "train.jsonl", rows(0, 20))
+    write_jsonl(path / "unlabelled.jsonl", [{"q": row["q"]} for row in rows(0, 20)])
+    (path / "semicolons.csv").write_text("q;a\nquestion 1;yes\n")
     write_jsonl(path / "shared.jsonl", rows(19, 40))
     lines = (path / "good.jsonl").read_text().splitlines()
     lines[16] = '{"q": "question 16", "a": '

@@ -171,3 +171,37 @@ def test_usage_error_as_json(invoke: Invoke) -> None:
     """So is one that click finds."""
     done = invoke("traces", "--json", "--limit", "0")
     assert json.loads(done.stdout)["error"]["exit_code"] == 2
+
+
+@pytest.mark.parametrize("command", ["compile out --out again", "compile out --out again --dry-run", "check out"])
+def test_artifact_is_not_compiled_again(command: str, compiled: Path, invoke: Invoke) -> None:
+    """Its demos would be ignored, so the command that was meant is named."""
+    done = invoke(*command.split())
+    assert done.stderr == (
+        "error: out is compiled already, and a compile would start without its demos\n"
+        "Give what it was compiled from: task.py:task. To score or use the compiled program: limbeck eval, limbeck run.\n"
+    )
+    assert (done.exit_code, (compiled / "again").exists()) == (2, False)
+
+
+@pytest.mark.usefixtures("project")
+def test_code_that_exits(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever code of the user's calls sys.exit, the command fails aloud, with --json too."""
+
+    async def exits(*_: object, **__: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("limbeck.api.acheck", exits)
+    done = invoke("check", "task.py:task", "--json")
+    assert json.loads(done.stdout)["error"]["exit_code"] == done.exit_code == 1
+    assert done.stderr.startswith("error: code that limbeck runs exits: SystemExit: 0 (")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("command", ["check", "compile --out out", "eval"])
+def test_metric_that_exits(command: str, invoke: Invoke) -> None:
+    """A metric that calls sys.exit ends no command in silence."""
+    name, *rest = command.split()
+    done = invoke(name, "task.py:program", *rest, "--metric", "exits", "--data", "good.jsonl")
+    assert "SystemExit: 0 (task.py:" in done.stdout + done.stderr
+    assert (name, done.exit_code) in {("check", 0), ("compile", 2), ("eval", 2)}

@@ -74,6 +74,25 @@ def test_check_makes_no_store(project: Path, invoke: Invoke) -> None:
     assert not (project / ".limbeck").exists()
 
 
+@pytest.mark.usefixtures("project")
+def test_check_says_that_the_metric_failed(invoke: Invoke) -> None:
+    """A metric that failed on all labels may need what only the program gives; the heading has it."""
+    done = invoke("check", "task.py:program", "--metric", "raises", "--data", "good.jsonl")
+    heading = "task.py:program can be compiled, but its metric failed on all 20 labels that it was tried on"
+    assert done.stdout.splitlines()[0] == heading
+    assert "KeyError: 'nope' (task.py:" in done.stdout
+    assert "only where it needs what labels do not have" in done.stdout
+    assert done.exit_code == 0
+
+
+@pytest.mark.usefixtures("project")
+def test_check_of_a_metric_that_needs_no_labels(invoke: Invoke) -> None:
+    """Without labels there is nothing to try such a metric on."""
+    done = invoke("check", "task.py:program", "--metric", "short", "--data", "unlabelled.jsonl")
+    assert done.stdout.startswith("task.py:program can be compiled, but its metric could not be tried\n")
+    assert done.exit_code == 0
+
+
 # compile
 
 

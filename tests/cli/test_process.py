@@ -106,7 +106,7 @@ def test_ctrl_c_stops_cleanly_and_resumes(project: Path, stub: Stub) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "interrupted: what was reached is kept. To go on, run the same command again:\n  limbeck compile " in said
+    assert "interrupted: answers that had arrived are kept. To go on, run the same command again:\n  limbeck compile " in said
     assert "--lm-arg api_key=..." in said
     assert KEY not in said
     assert "Traceback" not in said
@@ -182,7 +182,7 @@ def test_piped_output_is_plain(project: Path, cli: Cli) -> None:
     done = cli("compile", "task.py:task", "--out", "out", cwd=project, env={"COLUMNS": "80", "FORCE_COLOR": ""})
     assert done.returncode == 0
     assert "\x1b" not in done.stdout + done.stderr
-    result = done.stdout.partition("\nNext\n")[0].splitlines()
+    result = done.stdout.partition("\nNext, with data of yours as FILE\n")[0].splitlines()
     assert max(map(len, result)) <= 80
     assert not any(line.endswith(" ") for line in result)
     assert done.stderr.splitlines()[0] == "bootstrap"

@@ -53,9 +53,9 @@ def test_demo_output_is_real(cli: Callable, root: Path, tmp_path: Path) -> None:
 
 
 def test_demo_commands_are_those_of_the_script(root: Path) -> None:
-    """The README shows the commands that scripts/demo says it runs."""
-    said = re.findall(r"^say '\$ (limbeck .*)'$", (root / "scripts" / "demo").read_text(), re.MULTILINE)
-    assert [command for command, _ in demo()] == said
+    """The README shows the commands that scripts/demo runs, which prints each as it runs it."""
+    ran = re.findall(r"^run (limbeck .*)$", (root / "scripts" / "demo").read_text(), re.MULTILINE)
+    assert [command for command, _ in demo()] == ran
 
 
 @pytest.mark.parametrize(("page", "command"), list(commands()))

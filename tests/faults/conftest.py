@@ -19,6 +19,7 @@ import pytest
 
 from limbeck import api
 from limbeck.compiler.lm.gateway import Retries
+from limbeck.compiler.session import cache_directory
 
 TASK = '''
 """Two steps and a metric that the stub's answers meet now and then."""
@@ -109,7 +110,7 @@ class Place:
 
     def completed(self) -> set[str]:
         """What the LM cache has: the stub's names of the requests, which it writes into its answers."""
-        path = self.store.parent / "cache" / "cache.db"
+        path = cache_directory(self.store) / "cache.db"
         if not path.exists():
             return set()
         with closing(sqlite3.connect(path)) as database:
@@ -155,6 +156,7 @@ class Nursery:
 import json, os, sys
 import limbeck.api as api
 from limbeck.compiler.lm.gateway import Retries
+from limbeck.compiler.session import cache_directory
 import dspy, sqlalchemy, diskcache, alembic.command, limbeck.compiler.session, limbeck.optimizers.bootstrap
 
 for line in sys.stdin:

@@ -13,6 +13,7 @@ import pytest
 
 from limbeck import api
 from limbeck.compiler.keep import schema
+from limbeck.compiler.session import cache_directory
 from limbeck.errors import LimbeckError
 from limbeck.testing.stub import Stub
 
@@ -69,7 +70,7 @@ def test_in_the_cache(place, bomb, kind):
 
 def plant(work, bomb, kind):
     """Spoil every row of the cache, and forget the rollouts, so that the cache is asked."""
-    cache = work.store.parent / "cache"
+    cache = cache_directory(work.store)
     with closing(sqlite3.connect(cache / "cache.db")) as database, database:
         if kind == "values":
             database.execute("UPDATE Cache SET mode = 4, value = ?", (bomb,))
@@ -150,7 +151,7 @@ def test_beside_the_artifact(work, bomb, name):
 def test_beside_everything_else(work, bomb):
     """Pickles beside store, cache, task and recording are none of our business."""
     expected = work.artifact()
-    for folder in (work.folder, work.store.parent, work.store.parent / "cache"):
+    for folder in (work.folder, work.store.parent, cache_directory(work.store)):
         for name in ("program.pkl", "store.pkl", "cache.pickle", "00.val"):
             (folder / name).write_bytes(bomb)
     with Stub() as stub:

@@ -94,3 +94,56 @@ def test_a_refused_check_spares_the_metric(tmp_path: Path) -> None:
     result = limbeck.evaluate(task(metric, checks=[never]), ROWS, store=tmp_path / "s.db")
     assert result.outcomes == {"rejected": len(ROWS)}
     assert asked == []
+
+
+def test_an_lm_of_the_metrics_own_is_refused(tmp_path: Path) -> None:
+    """What does not go through the gateway is under no budget, so it ends the run with a clear line."""
+    from dspy.utils import DummyLM
+
+    judge = dspy.Predict("question -> verdict: bool")
+    judge.lm = DummyLM([{"verdict": "True"}] * 99)
+
+    def metric(example: Any, prediction: Any, trace: Any = None) -> bool:
+        return bool(judge(question=example.question).verdict)
+
+    with pytest.raises(limbeck.TargetError, match="does not go through limbeck's gateway"):
+        limbeck.evaluate(task(metric), ROWS, store=tmp_path / "s.db")
+
+
+def test_a_metric_that_exits_costs_one_trace() -> None:
+    """``sys.exit`` in a metric is no judgment; it does not end limbeck."""
+
+    def metric(example: Any, prediction: Any) -> bool:
+        raise SystemExit(3)
+
+    (trace,) = judged(metric)
+    assert trace.outcome == "failed"
+    assert trace.reason == "metric"
+
+
+def test_few_rows_that_all_fail_are_an_error(tmp_path: Path) -> None:
+    """Three rows are too few to stop early, but a score of failures only is no score."""
+
+    def metric(example: Any, prediction: Any) -> None:
+        return None
+
+    with pytest.raises(limbeck.MetricError, match="failed on every one of the first 3 rows"):
+        limbeck.evaluate(task(metric), ROWS[:3], store=tmp_path / "s.db")
+
+
+def test_rows_with_an_outdated_verdict_are_not_exported(tmp_path: Path) -> None:
+    """After the metric changed, what it has not judged is left out until ``verify`` did."""
+    settings = {"store": tmp_path / "s.db"}
+
+    def lax(example: Any, prediction: Any) -> bool:
+        return True
+
+    def strict(example: Any, prediction: Any) -> bool:
+        return bool(prediction.answer == "yes")
+
+    limbeck.evaluate(task(lax), ROWS, **settings)
+    assert limbeck.export(task(lax), tmp_path / "a", **settings).emitted == len(ROWS)
+    stale = limbeck.export(task(strict), tmp_path / "b", **settings)
+    assert (stale.emitted, stale.dropped) == (0, {"outdated verdict": len(ROWS)})
+    limbeck.verify(task(strict), **settings)
+    assert "outdated verdict" not in limbeck.export(task(strict), tmp_path / "c", **settings).dropped
