@@ -1,0 +1,172 @@
+"""What every optimizer, verifier, engine and format must do, as checks that an extension's own tests can call.
+
+    from limbeck.testing.conformance import check_optimizer
+
+    def test_mine_is_an_optimizer():
+        check_optimizer(lambda: Mine(k=3))
+
+Each check raises AssertionError with what was expected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dspy
+import orjson
+
+from ..compiler.emit.rows import Record
+from ..compiler.engine.local import LocalEngine
+from ..compiler.session import Options, Session, open_session
+from ..records import Call, Candidate, Example, Rollout, Step, Trace, Verdict
+from ..signatures.task import Task
+
+if TYPE_CHECKING:
+    from ..compiler.emit.formats.base import Format
+    from ..compiler.verify.base import Verifier
+    from ..optimizers.base import Optimizer
+
+_ROWS = [
+    Example({"text": f"{word} number {i}"}, {"label": label}, f"rows[{i}]")
+    for i, (word, label) in enumerate([("apple", "fruit"), ("carrot", "vegetable"), ("pear", "fruit")] * 8)
+]
+
+
+def _metric(example: Any, prediction: Any, trace: Any = None) -> bool:  # noqa: ARG001 - what metrics look like
+    return bool(example.label == prediction.label)
+
+
+def task() -> Task:
+    """A small task with two labels, for the embedded LM."""
+    return Task(
+        program=dspy.Predict("text -> label: Literal['fruit', 'vegetable']"), metric=_metric, name="conformance"
+    )
+
+
+@asynccontextmanager
+async def session(concurrency: int) -> AsyncIterator[Session]:
+    """A session over the small task in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(store=Path(folder) / "store.db", concurrency=concurrency)
+        async with open_session(task(), options, "conformance", train=_ROWS[:16], val=_ROWS[16:]) as opened:
+            yield opened
+
+
+def check_optimizer(make: Callable[[], Optimizer]) -> Candidate:
+    """An optimizer gives the same candidate and the same store at any concurrency, for the program it was given.
+
+    Args:
+        make: Makes a fresh optimizer; an optimizer may keep state while it works.
+
+    Raises:
+        AssertionError: It does not.
+    """
+
+    async def run(concurrency: int) -> tuple[Candidate, list[str]]:
+        async with session(concurrency) as opened:
+            candidate = await make().optimize(opened.bench)
+            opened.store.flush()
+            return candidate, sorted(trace.id for trace in opened.store.traces())
+
+    (found, stored), (other, others) = asyncio.run(run(1)), asyncio.run(run(8))
+    assert isinstance(make().needs_val, bool), "needs_val must say whether validation rows are wanted"
+    assert found == other, "the candidate depends on the concurrency"
+    assert stored == others, "the traces in the store depend on the concurrency: keep() speculative ones in order"
+    base = asyncio.run(_base())
+    assert found.predictors == base.predictors, f"the candidate names {found.predictors}, the program {base.predictors}"
+    orjson.dumps({"demos": {name: list(rows) for name, rows in found.demos.items()}})
+    return found
+
+
+async def _base() -> Candidate:
+    async with session(1) as opened:
+        return opened.bench.base
+
+
+def check_verifier(verifier: Verifier, passing: Trace, refused: Trace) -> None:
+    """A verifier passes what is right and refuses what is wrong, with verdicts that can be stored and found current.
+
+    Args:
+        verifier: The verifier.
+        passing: A trace that it must pass.
+        refused: A trace that it must not pass.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    good = asyncio.run(verifier.verify(passing, passing.example))
+    bad = asyncio.run(verifier.verify(refused, refused.example))
+    assert good, "there must be a verdict"
+    assert all(v.passed and not v.error for v in good), f"what is right was not passed: {good}"
+    assert any(not v.passed for v in bad), f"what is wrong was passed: {bad}"
+    for verdicts in (good, bad):
+        assert [v.fingerprint for v in verdicts] == list(verifier.fingerprints), "verdicts must carry the fingerprints"
+        assert all(v.score is None or v.score == v.score for v in verdicts), "a score must not be NaN"
+        orjson.dumps(verdicts)
+    assert asyncio.run(verifier.verify(passing, passing.example)) == good, "the same trace got another verdict"
+
+
+def check_engine(make: Callable[[Callable[[Rollout], Any], int], LocalEngine]) -> None:
+    """An engine yields one trace a rollout, in the order of the rollouts, and stops when it is not read any more.
+
+    Args:
+        make: Makes an engine from what runs one rollout and the concurrency.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    begun: list[int] = []
+
+    async def work(rollout: Rollout) -> Trace:
+        begun.append(rollout.attempt)
+        await asyncio.sleep((rollout.attempt * 7 % 5) / 1000)
+        return Trace(str(rollout.attempt), "t", rollout.example, "", "", rollout.attempt)
+
+    def rollouts(n: int) -> list[Rollout]:
+        return [Rollout(Candidate(), _ROWS[0], attempt) for attempt in range(n)]
+
+    async def run() -> tuple[list[int], int]:
+        whole = [trace.attempt async for trace in make(work, 4).run(rollouts(40))]
+        begun.clear()
+        async with aclosing(make(work, 4).run(rollouts(400))) as traces:
+            async for _ in traces:
+                break
+        return whole, len(begun)
+
+    whole, wasted = asyncio.run(run())
+    assert whole == list(range(40)), f"traces came as {whole}"
+    assert wasted < 100, f"{wasted} rollouts were begun for one that was read"
+
+
+def check_format(target: Format, records: Sequence[Record] | None = None) -> None:
+    """A format makes rows that are JSON and that pass its own check, and its check refuses nonsense.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    for record in records or [_record()]:
+        row = target.row(record)
+        assert orjson.loads(orjson.dumps(row)) == row, "a row must be plain JSON"
+        assert target.check(row) == [], f"its own row was refused: {target.check(row)}"
+        assert target.row(record) == row, "the same record gave another row"
+    for nonsense in ({}, {"messages": []}, {"messages": "text"}, {"messages": [{"role": "user"}]}):
+        assert target.check(nonsense), f"{nonsense} was not refused"
+
+
+def _record() -> Record:
+    trace = example_trace("fruit")
+    messages = [{"role": "user", "content": "apple"}, {"role": "assistant", "content": "fruit"}]
+    return Record(messages, trace, 0)
+
+
+def example_trace(label: str) -> Trace:
+    """A judged trace of the small task that answers so for an apple."""
+    step = Step("self", {"text": "apple number 0"}, {"label": label}, [Call("lm", [], label)])
+    trace = Trace("id", "conformance", _ROWS[0], "c", "lm", prediction={"label": label}, steps=[step])
+    return replace(trace, verdicts=[Verdict("metric", label == "fruit")])
