@@ -476,8 +476,8 @@ def _refuse_compiled(target: Target) -> None:
     if not isinstance(target, (str, Path)) or not Path(target).is_dir():
         return
     source = _compiled_from(Path(target), load_artifact(Path(target)).manifest)
-    here = "the program" if source is None else os.path.relpath(source) if source.startswith("/") else source
+    here = "the program" if source is None else os.path.relpath(source) if Path(source).is_absolute() else source
     raise UsageError(
         f"{target} is compiled already, and a compile would start without its demos",
-        hint=f"Give what it was compiled from: {here}. To score or use the compiled program: limbeck eval, limbeck run.",
+        hint=f"Give what it was compiled from: {here}. The compiled program is for limbeck eval and limbeck run.",
     )

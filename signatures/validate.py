@@ -67,8 +67,8 @@ class Validator:
                 raise DataError(f"{source}: no column {name!r}", hint=self._column_hint(name, row))
 
     def _column_hint(self, name: str, row: Json) -> str:
-        if self.text and len(row) == 1 and (other := _other_separator(*row)):
-            return f"The only column is {clip(*row, 120)!r}. Is the file separated by {other}? Save it with commas."
+        if self.text and len(row) == 1 and (other := _other_separator(column := next(iter(row)))):
+            return f"The only column is {clip(column, 120)!r}. Is the file separated by {other}? Save it with commas."
         near = difflib.get_close_matches(name, list(row), n=1)
         has = clip(", ".join(row), 120) or "none"
         start = f"Did you mean {near[0]!r}? " if near else ""

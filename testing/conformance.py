@@ -155,7 +155,13 @@ def check_format(target: Format, records: Sequence[Record] | None = None) -> Non
         assert orjson.loads(orjson.dumps(row)) == row, "a row must be plain JSON"
         assert target.check(row) == [], f"its own row was refused: {target.check(row)}"
         assert target.row(record) == row, "the same record gave another row"
-    for nonsense in ({}, {"messages": []}, {"messages": "text"}, {"messages": [{"role": "user"}]}):
+    shapeless: tuple[dict[str, Any], ...] = (
+        {},
+        {"messages": []},
+        {"messages": "text"},
+        {"messages": [{"role": "user"}]},
+    )
+    for nonsense in shapeless:
         assert target.check(nonsense), f"{nonsense} was not refused"
 
 

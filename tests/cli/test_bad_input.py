@@ -179,7 +179,7 @@ def test_artifact_is_not_compiled_again(command: str, compiled: Path, invoke: In
     done = invoke(*command.split())
     assert done.stderr == (
         "error: out is compiled already, and a compile would start without its demos\n"
-        "Give what it was compiled from: task.py:task. To score or use the compiled program: limbeck eval, limbeck run.\n"
+        "Give what it was compiled from: task.py:task. The compiled program is for limbeck eval and limbeck run.\n"
     )
     assert (done.exit_code, (compiled / "again").exists()) == (2, False)
 

@@ -106,7 +106,7 @@ def test_ctrl_c_stops_cleanly_and_resumes(project: Path, stub: Stub) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "interrupted: answers that had arrived are kept. To go on, run the same command again:\n  limbeck compile " in said
+    assert "interrupted: answers that had arrived are kept. To go on, run the same command again:\n  limbeck " in said
     assert "--lm-arg api_key=..." in said
     assert KEY not in said
     assert "Traceback" not in said
