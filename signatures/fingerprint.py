@@ -2,11 +2,13 @@
 
 A function counts with its source (without comments), its defaults, its closure and, transitively, everything
 of the user's own that it reads from its module: functions, classes, constants, modules. The standard library
-and installed packages do not count, except DSPy with its version. No path, no id and no hash order goes into
-it, so it is the same in every process and on every machine.
+and installed packages do not count, except DSPy with its version; their objects do where they are made of plain
+data, such as namespaces, patterns and dates. No path, no id and no hash order goes into it, so it is the same in
+every process and on every machine.
 
-What it cannot see: files and environment variables that are read, code made at run time, ``getattr`` by a
-computed name, and state that libraries hold.
+What it cannot see: files and environment variables that are read, code made at run time, ``getattr`` and
+``globals()`` by a computed name, and the state of iterators, random generators, locks, files, clients and other
+library objects that are more than plain data.
 """
 
 from __future__ import annotations

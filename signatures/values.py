@@ -14,8 +14,9 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import orjson
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from ..records import Json, canonical_json
@@ -80,9 +81,9 @@ def _uncommon(value: Any) -> Any:
         return {_key(k): jsonable(v) for k, v in value.items()}
     if isinstance(value, AbstractSet):
         return sorted((jsonable(item) for item in value), key=canonical_json)
-    if _is_record(value):
+    if is_record(value):
         return {_key(k): jsonable(v) for k, v in value.items()}
-    if type(value).__module__.partition(".")[0] == "numpy":
+    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         return jsonable(value.tolist())
     for kind in (str, int, float):  # subclasses of the JSON types
         if isinstance(value, kind):
@@ -92,7 +93,7 @@ def _uncommon(value: Any) -> Any:
     return _leaf(value)
 
 
-def _is_record(value: object) -> bool:
+def is_record(value: object) -> bool:
     """Whether it is a DSPy Example or Prediction, found without importing DSPy."""
     return any(cls.__module__ == "dspy.primitives.example" for cls in type(value).__mro__)
 
@@ -112,14 +113,67 @@ def _model(value: BaseModel) -> Any:
     if _is_dspy_type(type(value)):
         return _dspy_type(value)
     try:
-        dumped = value.model_dump(mode="json")
-    except (PydanticSerializationError, ValueError):
+        dumped = value.model_dump(mode="json", by_alias=False)
+        if _has_aliases(type(value)):
+            dumped = _aliased(dumped, value)
+        return jsonable(_sets_sorted(dumped, value.model_dump(by_alias=False)))
+    except (PydanticSerializationError, TypeError, ValueError):  # TypeError: a set of models
         return _model_fields(value)
-    return jsonable(_sets_sorted(dumped, value.model_dump()))
 
 
 def _model_fields(value: BaseModel) -> Json:
-    return {name: jsonable(getattr(value, name)) for name in type(value).model_fields}
+    names = _aliases(type(value))
+    return {names.get(name, name): jsonable(getattr(value, name)) for name in type(value).model_fields}
+
+
+@lru_cache(maxsize=1024)
+def _aliases(cls: type[BaseModel]) -> Mapping[str, str]:
+    """Names under which fields are validated, where they are others than the fields' own.
+
+    So a value is written as its JSON schema says, by which LMs answer, and can be read back.
+    """
+    if cls.model_config.get("validate_by_alias") is False or cls.__pydantic_decorators__.model_serializers:
+        return {}
+    found = {name: _alias(field) for name, field in cls.model_fields.items()}
+    return {name: alias for name, alias in found.items() if alias is not None}
+
+
+def _alias(field: FieldInfo) -> str | None:
+    alias = field.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    names = [choice for choice in choices if isinstance(choice, str)]
+    return field.serialization_alias if field.serialization_alias in names else next(iter(names), None)
+
+
+@lru_cache(maxsize=1024)
+def _has_aliases(cls: type[BaseModel]) -> bool:
+    """Whether a field of the model, or of a model in it, has an alias."""
+    pending: list[Any] = [cls]
+    seen: set[Any] = set()
+    while pending:
+        kind = pending.pop()
+        pending += get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
+            seen.add(kind)
+            if _aliases(kind):
+                return True
+            pending += [field.annotation for field in kind.model_fields.values()]
+    return False
+
+
+def _aliased(dumped: Any, value: Any) -> Any:
+    """Rename the fields of all models in a dumped value."""
+    if isinstance(value, RootModel):
+        return _aliased(dumped, value.root)
+    if isinstance(value, BaseModel) and isinstance(dumped, dict):
+        names = _aliases(type(value))
+        return {names.get(key, key): _aliased(item, getattr(value, key, None)) for key, item in dumped.items()}
+    if isinstance(value, Mapping) and isinstance(dumped, dict) and len(value) == len(dumped):
+        pairs = zip(dumped.items(), value.values(), strict=True)
+        return {key: _aliased(item, original) for (key, item), original in pairs}
+    if isinstance(value, list | tuple | AbstractSet) and isinstance(dumped, list) and len(value) == len(dumped):
+        return [_aliased(item, original) for item, original in zip(dumped, value, strict=True)]
+    return dumped
 
 
 def _dspy_type(value: BaseModel) -> Any:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from contextvars import Context, ContextVar
 from enum import Enum
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import PurePath
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from ..records import Json, canonical_json
+from ..records import Json, canonical_json, fingerprint
 from .source import attribute_names, bytecode, cells, directory, global_names, local_imports, text_of
-from .values import jsonable, stable_repr
+from .state import BAGS, attributes, built_in_value, is_array, is_data, is_thing, reduced
+from .values import is_record, jsonable, stable_repr
 from .where import is_library_module
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ _SCALARS = (str, int, float, bool, bytes, type(None))
 _OWN_STATE = frozenset({"callbacks", "history", "_compiled"})
 _PREDICT_STATE = _OWN_STATE | {"stage", "signature", "fields", "config", "lm"} | {"traces", "train", "demos"}
 _MARK = "_limbeck_name"
+_MODULE_NAMES = {"__annotations__", "__builtins__", "__cached__", "__dict__", "__file__", "__path__"} | {
+    *vars(ModuleType("any"))
+}  # what Python itself puts into every module
 
 
 @lru_cache(maxsize=1)
@@ -47,6 +53,9 @@ class Walker:
         self._roots: set[str] = set()
         self._seen: dict[int, int] = {}
         self._alive: list[Any] = []  # an id is good only while its object lives
+        self._pending: deque[tuple[int, Any]] = deque()
+        self._busy = False
+        self._sorts = True
 
     def ref(self, obj: Any) -> Any:
         """Describe an object: constants and library code in place, all else by the number of its entry."""
@@ -56,18 +65,32 @@ class Walker:
             return ["str", self._portable(jsonable(obj))]
         if isinstance(obj, _SCALARS) and type(obj) in _SCALARS:
             return [type(obj).__name__, obj.hex() if isinstance(obj, bytes) else jsonable(obj)]
-        if isinstance(obj, ModuleType | BuiltinFunctionType):
+        if isinstance(obj, ModuleType) or (isinstance(obj, BuiltinFunctionType) and _owner(obj) is None):
             return ["library", obj.__name__]
         if id(obj) not in self._seen:
-            self._seen[id(obj)] = number = len(self.entries)
+            self._seen[id(obj)] = len(self.entries)
+            self._pending.append((len(self.entries), obj))
             self._alive.append(obj)
             self.entries.append(None)
-            self.entries[number] = self._entry(obj)
+            self._describe_pending()
         return ["entry", self._seen[id(obj)]]
+
+    def _describe_pending(self) -> None:
+        """Describe what was reached: one after the other, since chains of objects may be of any length."""
+        if self._busy:
+            return
+        self._busy = True
+        while self._pending:
+            number, obj = self._pending.popleft()
+            try:
+                self.entries[number] = self._entry(obj)
+            except Exception:  # noqa: BLE001  # an object may raise anything when it is looked at
+                self.entries[number] = ["unknown", _library_name(type(obj))]
+        self._busy = False
 
     def _portable(self, text: str) -> str:
         """Drop the directory of the user's module from paths like ``Path(__file__).parent / "a.txt"``."""
-        for root in self._roots:
+        for root in sorted(self._roots, key=len, reverse=True):
             text = text.replace(root, "")
         return text
 
@@ -76,6 +99,8 @@ class Walker:
             return self._function(obj)
         if isinstance(obj, MethodType):
             return ["method", self.ref(obj.__func__), self.ref(obj.__self__)]
+        if isinstance(obj, BuiltinFunctionType | MethodWrapperType):
+            return ["bound", obj.__name__, self.ref(_owner(obj))]
         if isinstance(obj, functools.partial):
             return ["partial", self.ref(obj.func), self.ref(list(obj.args)), self.ref(obj.keywords)]
         if isinstance(obj, staticmethod | classmethod):
@@ -89,21 +114,37 @@ class Walker:
         return self._container(obj) or self._instance(obj)
 
     def _container(self, obj: Any) -> Any:
-        if isinstance(obj, Enum):
+        if self._is_users(obj) or isinstance(obj, Enum) or is_thing(obj):
             return None
         if isinstance(obj, Mapping):
-            pairs = [[self.ref(key), self.ref(value)] for key, value in _in_order(obj)]
-            return [_library_name(type(obj)), pairs]
+            pairs = [[self.ref(key), self.ref(obj[key])] for key in self._in_order(obj)]
+            factory = [self.ref(obj.default_factory)] if isinstance(obj, defaultdict) else []
+            return [_library_name(type(obj)), pairs, *factory]
         if isinstance(obj, AbstractSet):
-            items = sorted(obj, key=lambda item: canonical_json(jsonable(item)))
-            return [type(obj).__name__, [self.ref(item) for item in items]]
+            return [type(obj).__name__, [self.ref(item) for item in self._in_order(obj)]]
         if isinstance(obj, list | tuple):
             return [type(obj).__name__, [self.ref(item) for item in obj]]
         return None
 
+    def _in_order(self, items: Iterable[Any]) -> list[Any]:
+        return sorted(items, key=self._sort_key)
+
+    def _sort_key(self, item: Any) -> tuple[bytes, str]:
+        """Order by value, and by the whole description where a value has none that tells it apart."""
+        text = canonical_json(jsonable(item))
+        if isinstance(item, _SCALARS) or not self._sorts:
+            return text, ""
+        inner = Walker(self._own)
+        inner._sorts = False  # or a set whose item leads back to it would never end
+        return text, fingerprint(inner.ref(item), inner.entries)
+
     def _is_library(self, module: str | None) -> bool:
         name = module or ""
         return name.partition(".")[0] != self._own and is_library_module(name)
+
+    def _is_users(self, obj: Any) -> bool:
+        """Whether a class, or the class of an object, is the user's own."""
+        return not self._is_library((obj if isinstance(obj, type) else type(obj)).__module__)
 
     def _is_library_function(self, function: FunctionType) -> bool:
         made = function.__code__.co_filename.startswith("<") and "frozen" not in function.__code__.co_filename
@@ -127,6 +168,7 @@ class Walker:
             "closure": self._named(closure),
             "globals": self._named(self._globals(function)),
             "wrapped": self.ref(wrapped),
+            "attributes": self._named({name: item for name, item in vars(function).items() if name != "__wrapped__"}),
         }
 
     def _named(self, values: Mapping[str, Any]) -> list[Any]:
@@ -135,7 +177,7 @@ class Walker:
     def _globals(self, function: FunctionType) -> dict[str, Any]:
         """What a function reads from its module, with modules replaced by what it reads from them."""
         scope = function.__globals__
-        found = {name: scope[name] for name in global_names(function) if name in scope and not name.startswith("__")}
+        found = {name: scope[name] for name in global_names(function) if name in scope and name not in _MODULE_NAMES}
         for name, value in local_imports(function, self._is_library).items():
             found[f"import {name}"] = value
         attributes = attribute_names(function)
@@ -165,6 +207,7 @@ class Walker:
         return {
             "class": cls.__qualname__,
             "bases": [self.ref(base) for base in cls.__bases__],
+            "meta": self.ref(type(cls)),
             "doc": vars(cls).get("__doc__"),
             "fields": self._fields(cls),
             "body": self._named(_body(cls)),
@@ -173,13 +216,14 @@ class Walker:
     def _fields(self, cls: type) -> Any:
         """Declared fields: of pydantic models and signatures, of dataclasses, of enums, else annotations."""
         if issubclass(cls, BaseModel):
-            return [[name, *self._field(field)] for name, field in cls.model_fields.items()]
+            fields = [[name, *self._field(field)] for name, field in cls.model_fields.items()]
+            return [fields, self.ref(dict(cls.model_config)), self.ref(cls.__private_attributes__)]
         if issubclass(cls, Enum):
             return [[name, self.ref(member.value)] for name, member in cls.__members__.items()]
         if "__dataclass_fields__" in vars(cls):
-            fields = dataclasses.fields(cls)  # type: ignore[arg-type]
             return [
-                [f.name, self.type(f.type), self._default(f.default), self._default(f.default_factory)] for f in fields
+                [f.name, self.type(f.type), self._default(f.default), self._default(f.default_factory)]
+                for f in dataclasses.fields(cls)  # type: ignore[arg-type]
             ]
         return [[name, self.type(kind)] for name, kind in vars(cls).get("__annotations__", {}).items()]
 
@@ -190,7 +234,9 @@ class Walker:
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         constraints = [[stable_repr(item), self.ref(getattr(item, "func", None))] for item in field.metadata]
         default = None if field.is_required() else self.ref(field.get_default())
-        return [self.type(field.annotation), jsonable(extra), constraints, field.description, default]
+        made = [self.ref(field.default_factory)] if field.default_factory else []
+        aliases = [stable_repr(alias) for alias in (field.validation_alias, field.serialization_alias) if alias]
+        return [self.type(field.annotation), jsonable(extra), constraints, field.description, default, made, aliases]
 
     def type(self, annotation: Any) -> Any:
         """Describe an annotation by its parts, down to the classes."""
@@ -211,20 +257,37 @@ class Walker:
         if isinstance(obj, dspy.Tool):
             return ["tool", obj.name, obj.desc, jsonable(obj.args), self.ref(obj.func)]
         if isinstance(obj, dspy.BaseLM):
-            return ["lm", _library_name(type(obj)), str(obj.model)]
-        wrapped = getattr(obj, "__wrapped__", None)  # functools.lru_cache
+            return ["lm", _library_name(type(obj)), str(obj.model), self.ref(type(obj))]
+        if self._is_users(obj):
+            return ["instance", self.ref(type(obj)), *self._own_state(obj)]
+        return ["library instance", _library_name(type(obj)), self._library_state(obj)]
+
+    def _own_state(self, obj: Any) -> list[Any]:
+        value = built_in_value(obj, self._is_users)
+        return [self._attributes(obj, frozenset()), None if value is None else self.ref(value)]
+
+    def _library_state(self, obj: Any) -> Any:
+        """State of a library object that is a value or holds the user's (pattern, namespace); None for a thing."""
+        wrapped = vars(obj).get("__wrapped__") if hasattr(obj, "__dict__") else None  # functools.lru_cache
         if wrapped is not None:
-            return ["wrapper", _library_name(type(obj)), self.ref(wrapped)]
-        if self._is_library(type(obj).__module__):
-            return ["library instance", _library_name(type(obj)), _library_value(obj)]
-        return ["instance", self.ref(type(obj)), self._attributes(obj, frozenset())]
+            own = {name: value for name, value in vars(obj).items() if not name.startswith("__")}
+            return [self.ref(wrapped), self._named(own)]
+        if is_record(obj):
+            return self.ref(dict(obj.items()))
+        if isinstance(obj, BAGS):
+            return self._attributes(obj, frozenset())
+        if isinstance(obj, TypeAdapter):
+            return self.type(obj._type)  # noqa: SLF001  # it says nowhere else what it validates
+        if isinstance(obj, ContextVar):
+            return [obj.name, self.ref(_default_of(obj))]
+        if is_array(obj):
+            return [str(obj.dtype), self.ref(obj.tolist()) if obj.dtype.hasobject else jsonable(obj)]
+        if not is_thing(obj) and is_data(obj, self._is_users):
+            return [self.ref(part) for part in reduced(obj) or ()]
+        return _library_value(obj)
 
     def _attributes(self, obj: Any, skipped: AbstractSet[str]) -> list[Any]:
-        return (
-            self._named({name: value for name, value in vars(obj).items() if name not in skipped})
-            if hasattr(obj, "__dict__")
-            else []
-        )
+        return self._named({name: value for name, value in attributes(obj).items() if name not in skipped})
 
     def _predict(self, predictor: dspy.Predict) -> Any:
         signature = predictor.signature
@@ -242,8 +305,17 @@ class Walker:
         return ["predict", described, self._attributes(predictor, _PREDICT_STATE | {_MARK})]
 
 
-def _in_order(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    return sorted(mapping.items(), key=lambda pair: canonical_json(jsonable(pair[0])))
+def _default_of(variable: ContextVar[Any]) -> Any:
+    try:
+        return Context().run(variable.get)
+    except LookupError:
+        return None
+
+
+def _owner(function: Any) -> Any:
+    """Object to which a builtin is bound, ``{...}.get``; None for one of a module."""
+    owner = function.__self__
+    return None if isinstance(owner, ModuleType) else owner
 
 
 def _body(cls: type) -> dict[str, Any]:
@@ -280,10 +352,8 @@ def _library_name(obj: Any) -> str:
 
 
 def _library_value(obj: Any) -> Any:
-    """Value of a library object that is one (pattern, date, decimal); None for a thing (client, lock)."""
-    if type(obj).__module__.partition(".")[0] == "numpy":
-        return jsonable(obj)
-    if hasattr(obj, "__next__"):  # writing an iterator down would use it up
+    """JSON of a library object that has one; None for a thing (client, lock)."""
+    if is_thing(obj):  # writing an iterator down would use it up
         return None
     try:
         value: Json = to_jsonable_python(obj, inf_nan_mode="strings", bytes_mode="hex")

@@ -13,6 +13,7 @@ from limbeck.errors import BudgetReached, Stop
 from limbeck.records import Example
 from limbeck.signatures import Task
 from limbeck.signatures.checks import Checks, run_checks
+from limbeck.signatures.values import jsonable
 
 
 class Item(BaseModel):
@@ -83,6 +84,23 @@ def test_fields_that_do_not_fit(values, feedback):
     """A value outside its type or constraint is a rejection that says which."""
     verdict = fields({**GOOD, **values})
     assert (verdict.passed, verdict.error, verdict.feedback) == (False, None, feedback)
+
+
+class Aliased(BaseModel):
+    name: str = Field(alias="Name")
+
+
+class Read(dspy.Signature):
+    """Read an item."""
+
+    text: str = dspy.InputField()
+    item: Aliased = dspy.OutputField()
+
+
+@pytest.mark.parametrize("item", [Aliased(Name="x"), jsonable(Aliased(Name="x"))])
+def test_models_with_an_alias_fit(item):
+    """What an LM answers by alias passes, as an object and as it is stored."""
+    assert fields({"item": item}, dspy.Predict(Read)).passed
 
 
 def test_a_program_may_return_what_it_likes():

@@ -254,7 +254,7 @@ def test_an_async_exception_becomes_an_error():
     assert judged.error.startswith("ValueError: a b (test_metric.py:")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), Stop(BudgetReached("spent"))])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Stop(BudgetReached("spent"))])
 def test_what_is_no_exception_passes_through(error):
     """Interrupts and the budget are not the metric's to swallow."""
 

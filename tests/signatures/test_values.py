@@ -18,7 +18,8 @@ import pytest
 from annotated_types import Ge
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic.alias_generators import to_camel
 
 from limbeck.signatures.values import (
     is_plain,
@@ -194,6 +195,90 @@ def test_types_that_are_not_plain(annotation):
 def test_values_come_back(value, annotation):
     """What was stored as JSON is rebuilt equal."""
     assert typed(orjson.loads(orjson.dumps(jsonable(value))), annotation) == value
+
+
+class Named(BaseModel):
+    name: str = Field(alias="Name")
+
+
+class Populated(BaseModel):
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    name: str = Field(alias="Name")
+
+
+class Camel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+    first_name: str
+
+
+class Nested(BaseModel):
+    rows: list[Named] = []
+    table: dict[str, Named] = {}
+    either: Named | None = None
+    words: set[str] = set()
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    name: str = Field(alias="Name")
+
+
+class Group(BaseModel):
+    all: set[Frozen]
+
+
+class Validated(BaseModel):
+    name: str = Field(validation_alias="Name")
+
+
+class Differing(BaseModel):
+    name: str = Field(validation_alias="in", serialization_alias="out")
+
+
+class Choices(BaseModel):
+    name: str = Field(validation_alias=AliasChoices("Name", "n"), serialization_alias="n")
+
+
+class ByName(BaseModel):
+    model_config = ConfigDict(validate_by_alias=False, validate_by_name=True)
+    name: str = Field(alias="Name")
+
+
+class Rows(RootModel[list[Named]]):
+    pass
+
+
+class OpaqueNamed(Opaque):
+    name: str = Field(alias="Name")
+
+
+ALIASED = [
+    (Named(Name="x"), {"Name": "x"}),
+    (Populated(name="x"), {"Name": "x"}),
+    (Camel(firstName="x"), {"firstName": "x"}),
+    (
+        Nested(rows=[{"Name": "x"}], table={"name": {"Name": "y"}}, either={"Name": "z"}, words={"b", "a"}),
+        {"rows": [{"Name": "x"}], "table": {"name": {"Name": "y"}}, "either": {"Name": "z"}, "words": ["a", "b"]},
+    ),
+    (Group(all=[{"Name": "b"}, {"Name": "a"}]), {"all": [{"Name": "a"}, {"Name": "b"}]}),
+    (Validated(Name="x"), {"Name": "x"}),
+    (Differing(**{"in": "x"}), {"in": "x"}),
+    (Choices(Name="x"), {"n": "x"}),
+    (ByName(name="x"), {"name": "x"}),
+    (Rows([{"Name": "x"}]), [{"Name": "x"}]),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ALIASED, ids=[type(value).__name__ for value, _ in ALIASED])
+def test_models_are_written_by_the_names_under_which_they_are_read(value, expected):
+    """An alias is what the JSON schema shows to an LM, what it answers, and what is stored."""
+    assert jsonable(value) == expected
+    assert typed(expected, type(value)) == value
+
+
+def test_fields_of_a_model_that_json_cannot_hold_have_their_aliases():
+    """The way round pydantic's serializer writes the same names."""
+    assert jsonable(OpaqueNamed(Name="x", thing=Thing()))["Name"] == "x"
 
 
 def test_typed_raises_where_the_value_does_not_fit():
