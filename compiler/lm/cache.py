@@ -71,9 +71,10 @@ class ResponseCache:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
-            if not directory.exists():
-                directory.mkdir(parents=True, mode=0o700)
-                directory.chmod(0o700)  # whatever the umask; a folder that was there keeps what its owner chose
+            new = not directory.exists()
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if new:  # a folder that was there keeps what its owner chose
+                directory.chmod(0o700)
             self._cache = diskcache.Cache(
                 str(directory), disk=JSONOnlyDisk, disk_min_file_size=_INLINE,
                 sqlite_cache_size=2048, sqlite_mmap_size=0, eviction_policy="none", cull_limit=0, size_limit=2**62,
