@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -29,12 +30,12 @@ class Shown:
     tables: Mapping[str, Facts] = field(default_factory=dict)
 
 
-class Result:
+class Result(ABC):
     """Base of the results: ``repr`` and the HTML of notebooks come from what ``shown`` picks."""
 
+    @abstractmethod
     def shown(self) -> Shown:
         """Pick what is shown."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         view = self.shown()

@@ -51,11 +51,6 @@ class Artifact:
     candidate: Candidate
     warnings: tuple[str, ...] = ()
 
-    @property
-    def state_path(self) -> Path:
-        """The file that plain DSPy loads."""
-        return self.path / STATE
-
 
 def write_artifact(
     out: Path,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from dspy._vendor.lm15.serde import request_from_dict, request_to_dict, response_from_dict, response_to_dict
+from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
 
 from ...records import Json, fingerprint
 
@@ -36,11 +36,6 @@ def request_key(sent: Json, salt: tuple[int | str | None, ...] = (), lm: Json | 
 def model_free_key(sent: Json, salt: tuple[int | str | None, ...] = ()) -> str:
     """Name an encoded request without its model, for replay under another name."""
     return fingerprint("replay", _FORMAT, {**sent, "model": ""}, salt)
-
-
-def decode_request(data: Json) -> Request:
-    """Inverse of ``encode_request``. Raises ValueError, TypeError or KeyError on anything else."""
-    return request_from_dict(data)
 
 
 def encode_response(response: Response) -> bytes:
