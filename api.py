@@ -24,12 +24,12 @@ from .compiler.calibrated import Calibrated
 from .compiler.check import Checked, check_task
 from .compiler.compile import Compiled, compile_task
 from .compiler.emit.artifact import load_artifact
-from .compiler.emit.dataset import DatasetResult
+from .compiler.emit.choices import Choices, make_choices
+from .compiler.emit.dataset import DatasetResult, Source
 from .compiler.emit.dataset import export as export_traces
 from .compiler.emit.outdir import check_out
 from .compiler.evaluate import Evaluated, evaluate_task
 from .compiler.ingest import Ingested, ingest_rows
-from .compiler.keep.level import LEVELS
 from .compiler.keep.store import Store
 from .compiler.labelled import Columns
 from .compiler.lm.budget import Budget
@@ -268,60 +268,47 @@ async def acalibrate(
 
 
 async def aexport(
-    target: Target, out: str | Path, *, format: str = "openai", prompt: str = "bare", predictor: str | None = None,  # noqa: A002
-    split: Mapping[str, float] | None = None, lm: str | None = None, metric: Any = None,
-    verifiers: Sequence[Any] = (), max_level: int | None = None, seed: int = 0, adapter: str | None = None,
-    store: str | Path = DEFAULT_STORE,
+    target: Target, out: str | Path, *, metric: Any = None, verifiers: Sequence[Any] = (),
+    adapter: str | None = None, store: str | Path = DEFAULT_STORE, **choices: Any,
 ) -> DatasetResult:  # fmt: skip
-    """Write the kept traces of a task as fine-tuning data. Rows with an input of the task's test data are left out.
+    """Write the kept traces of a task as a dataset. Rows with an input of the task's test data are left out.
 
     Args:
         target: The task, or the artifact directory whose compiled prompt is wanted.
         out: Directory to write.
-        format: ``openai`` or ``trl-sft``.
-        prompt: The student's prompt: ``bare`` (signature only), ``compiled`` (the artifact's) or ``sent`` (as the
-            teacher saw it).
-        predictor: Only this predictor.
-        split: Shares by name, such as ``{"train": 0.9, "val": 0.1}``; all rows of one input on one side.
-        lm: Only traces of this LM.
         metric: Metric of a bare program.
         verifiers: What else judges, beside what the task lists: names, or objects of ``limbeck.verifiers``.
-        max_level: Only traces of this level or below, 1 to 6; the level tells how much people had to do with a trace.
-        seed: Decides the sides.
         adapter: Writes prompts and answers; default: the artifact's, else ``chat``.
         store: Path or URL of the store.
+        **choices: See ``compiler.emit.choices.Choices``: ``format``, ``prompt``, ``split`` and many more.
 
     Raises:
         UsageError: Something cannot be used as it is.
     """
     check_out(Path(out))
-    if max_level is not None and max_level not in LEVELS:
-        raise UsageError(f"max_level={max_level!r} is no level", hint="Levels are 1 to 6; see docs/verifiers.md.")
+    wanted = make_choices({**choices, "adapter": adapter or _adapter_of(target)})
     task, candidate = load(target, metric=metric, verifiers=verifiers, need_metric=False)
     stop = threading.Event()
     try:
-        return await asyncio.to_thread(
-            _export, task, candidate, Path(out), format=format, prompt=prompt, predictor=predictor,
-            split=split or {"train": 1.0}, lm=lm, max_level=max_level, seed=seed,
-            adapter=adapter or _adapter_of(target), store=store, stop=stop,
-        )  # fmt: skip
+        return await asyncio.to_thread(_export, task, candidate, wanted, Path(out), store, stop)
     finally:
         stop.set()  # where this was cancelled the thread would go on, and be waited for
 
 
 def _export(
-    task: Task, candidate: Candidate | None, out: Path, *, lm: str | None, store: str | Path,
-    stop: threading.Event, **settings: Any,
-) -> DatasetResult:  # fmt: skip
+    task: Task, candidate: Candidate | None, choices: Choices, out: Path, store: str | Path, stop: threading.Event
+) -> DatasetResult:
     with Store.open(store, create=False) as kept:
-        held_out = _held_out(task, kept, settings["seed"])
-        traces = _until(stop, kept.traces(task=task.name or "", lm=lm, order="input"))
         verifiers = verifiers_of(task) if task.metric is not None or task.verifiers else None
-        current = partial(is_current, verifiers=verifiers) if verifiers else None
-        return export_traces(
-            traces, out=out, program=task.program, candidate=candidate, held_out=held_out, is_current=current,
-            task=task.name or "", **settings,
-        )  # fmt: skip
+        source = Source(
+            program=task.program,
+            candidate=candidate,
+            task=task.name or "",
+            held_out=_held_out(task, kept, choices.seed),
+            is_current=partial(is_current, verifiers=verifiers) if verifiers else None,
+        )
+        traces = _until(stop, kept.traces(task=task.name or "", order="input"))
+        return export_traces(traces, source, choices, out=out)
 
 
 def _held_out(task: Task, kept: Store, seed: int) -> set[str]:

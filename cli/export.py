@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
 from . import options
 from .shell import Shell, define
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..compiler.emit.dataset import DatasetResult
-
-_SPLIT = "For example --split train=0.9,val=0.1."
 
 
 @define(
@@ -50,10 +47,11 @@ def command(shell: Shell, target: str, out: str, format_: str, split: str | None
     Rows with an input of the task's test data are left out.
     """
     from .. import api
+    from ..compiler.emit.split import parse_split
 
-    shares = _shares(split) if split else None
     made = {name: value for name, value in given.items() if not name.startswith(("metric", "verifier"))}
-    work = api.aexport(target, out, format=format_, split=shares, **options.judges(given), **made)
+    made |= {"split": parse_split(split)} if split else {}
+    work = api.aexport(target, out, format=format_, **options.judges(given), **made)
     dataset = shell.finish(work)
     shell.result(dataset.as_json(), lambda console: show(console, target, dataset))
 
@@ -77,22 +75,3 @@ def show(console: Console, target: str, dataset: DatasetResult) -> None:
 
 def _dropped(dataset: DatasetResult) -> list[str]:
     return [f"{n:,} {reason}" for reason, n in dataset.dropped.items()]
-
-
-def _shares(text: str) -> dict[str, float]:
-    """Read ``train=0.9,val=0.1``.
-
-    Raises:
-        UsageError: It is not of that form.
-    """
-    shares: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, share = part.strip().partition("=")
-        try:
-            value = float(share)
-        except ValueError:
-            raise UsageError(f"--split part {part.strip()!r} is not NAME=SHARE", hint=_SPLIT) from None
-        if not name or name in shares:
-            raise UsageError(f"--split {text!r} names no split, or one twice", hint=_SPLIT)
-        shares[name] = value
-    return shares

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
@@ -94,6 +95,14 @@ def annotation(field: FieldInfo) -> Any:
     if not field.metadata:
         return field.annotation
     return Annotated[field.annotation, *field.metadata]
+
+
+def is_closed(kind: Any) -> bool:
+    """Whether a type has few values, None aside: Literal, enum or bool."""
+    inner = [arg for arg in get_args(kind) if arg is not NoneType]
+    if get_origin(kind) is not Literal and len(inner) == 1 and len(get_args(kind)) == 2:
+        return is_closed(inner[0])
+    return get_origin(kind) is Literal or kind is bool or (isinstance(kind, type) and issubclass(kind, Enum))
 
 
 def _is_dspys(program: dspy.Module) -> bool:

@@ -56,12 +56,17 @@ def _settings(manifest: Json) -> Mapping[str, object]:
 
 
 def _rows(manifest: Json) -> Mapping[str, object]:
-    return {name: facts["lines"] for name, facts in manifest["files"].items() if name.split(".")[0] in manifest["rows"]}
+    return {manifest["paths"][split]: count for split, count in manifest["rows"].items()}
 
 
 def _sum(manifest: Json) -> str:
     emitted, dropped = sum(manifest["rows"].values()), sum(manifest["dropped"].values())
-    return f"{manifest['read']} rows read = {emitted} emitted + {dropped} not emitted."
+    if not manifest["formed"]:
+        return f"{manifest['read']} rows read = {emitted} emitted + {dropped} not emitted."
+    return (
+        f"{manifest['read']} answers read, {manifest['combined']} of them combined into {manifest['formed']} rows: "
+        f"{emitted} rows emitted, {dropped} answers or rows not."
+    )
 
 
 def _levels(levels: Mapping[str, int]) -> list[str]:

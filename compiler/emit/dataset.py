@@ -1,7 +1,8 @@
-"""A dataset directory from kept traces: one pass, nothing held but hashes, nothing half-written.
+"""A dataset directory from stored traces: streamed, nothing half-written, nothing silently lost.
 
-The stages are select -> render -> deduplicate -> check -> split -> write; each is a function over an
-iterator.
+The stages, each a plain function: select -> make (one kind of rows) -> check by the target's rules -> spool; then,
+with all rows on disk and numbers about each in memory: duplicates -> sides -> write. What a stage drops it writes into
+the ledger.
 """
 
 from __future__ import annotations
@@ -12,27 +13,37 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+import numpy as np
 import orjson
 
-from ...records import Candidate, Json, Trace
+from ...records import Candidate, Json, Outcome, Trace
 from .. import results
 from ..keep.ledger import Ledger
+from ..keep.level import level_of
 from ..results import Result, Shown
-from . import card, rows
-from .formats.base import Format, get_format
+from . import card
+from .choices import Choices
+from .duplicates import digest_of, drop_duplicates
+from .formats.base import Format, RowFile, Written
+from .kinds import MAKERS
+from .kinds.base import NOT_JSON, Making
+from .labels import label_fields, label_of, source_of
 from .outdir import LineFile, new_directory, writing
-from .prompt import PromptKind
-from .provenance import provenance, versions
-from .rows import Record
-from .split import WHOLE, check_split, splitter
+from .provenance import placed, provenance, versions
+from .record import Record
+from .render import names_of, renderers
+from .select import Wanted, select
+from .split import sides
+from .spool import Item, Numbers, Spool
 
 if TYPE_CHECKING:
     import dspy
 
-Line = tuple[Record, bytes]
-"""A record and its row, serialized."""
+    from .record import Kind
+
+PROVENANCE, LEDGER = "provenance.jsonl", "ledger.jsonl"
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,19 +53,25 @@ class DatasetResult(Result):
     Attributes:
         path: The directory.
         format: Name of the format.
+        kind: Kind of the rows.
         prompt: The student's prompt.
         rows: Rows written, by split.
-        read: Rows read; what ``rows`` and ``dropped`` add up to.
-        dropped: Rows not emitted, by reason.
+        read: Answers read. Read + formed = combined + rows written + dropped.
+        combined: Answers that became part of a row made of several.
+        formed: Rows that were made of several answers.
+        dropped: Answers and rows not emitted, by reason.
         warnings: What a trainer might stumble over.
         levels: Rows written, by level; ``none`` where nothing says.
     """
 
     path: Path
     format: str
+    kind: str
     prompt: str
     rows: Mapping[str, int]
     read: int
+    combined: int
+    formed: int
     dropped: Mapping[str, int]
     warnings: tuple[str, ...] = field(default=())
     levels: Mapping[str, int] = field(default_factory=dict)
@@ -67,8 +84,9 @@ class DatasetResult(Result):
     def as_json(self) -> Json:
         """One JSON object with everything."""
         return {
-            "dataset": str(self.path), "format": self.format, "prompt": self.prompt, "rows": dict(self.rows),
-            "read": self.read, "emitted": self.emitted, "dropped": dict(self.dropped), "levels": dict(self.levels),
+            "dataset": str(self.path), "format": self.format, "kind": self.kind, "prompt": self.prompt,
+            "rows": dict(self.rows), "read": self.read, "combined": self.combined, "formed": self.formed,
+            "emitted": self.emitted, "dropped": dict(self.dropped), "levels": dict(self.levels),
             "warnings": list(self.warnings),
         }  # fmt: skip
 
@@ -85,79 +103,92 @@ class DatasetResult(Result):
         )
 
 
-def export(
-    traces: Iterable[Trace],
-    *,
-    out: Path,
-    program: dspy.Module,
-    format: str | Format = "openai",  # noqa: A002  # it is what the flag is called
-    prompt: PromptKind = "bare",
-    candidate: Candidate | None = None,
-    adapter: str = "chat",
-    predictor: str | None = None,
-    split: Mapping[str, float] = WHOLE,
-    seed: int = 0,
-    held_out: Collection[str] = (),
-    is_current: Callable[[Trace], bool] | None = None,
-    max_level: int | None = None,
-    task: str = "",
-) -> DatasetResult:
-    """Write the passed traces as a dataset.
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What rows are made of, beside the traces.
+
+    Attributes:
+        program: The program as declared.
+        candidate: The compiled one, for prompt ``compiled``.
+        task: Name of the task.
+        held_out: ``input_id`` of examples that must not be trained on: the task's test data.
+        is_current: Whether a trace's verdicts are those of the metric as it is now; others are left out.
+    """
+
+    program: dspy.Module
+    candidate: Candidate | None = None
+    task: str = ""
+    held_out: Collection[str] = ()
+    is_current: Callable[[Trace], bool] | None = None
+
+
+def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path) -> DatasetResult:
+    """Write traces as a dataset.
 
     The same traces in the same order give the same files, byte for byte.
 
     Args:
-        traces: Traces of the program, passed or not, in the order in which their rows shall stand.
+        traces: Traces of the program, passed or not, in the order in which their rows shall stand; those of one input
+            side by side.
+        source: What rows are made of, beside the traces.
+        choices: What is asked for.
         out: Directory to make. Its parents are made too.
-        program: The program as declared.
-        format: Name of a format, or a format.
-        prompt: ``bare`` (the signature alone), ``compiled`` (with the candidate's demos and instruction) or
-            ``sent`` (messages and completion as they were).
-        candidate: Needed for ``compiled``.
-        adapter: Writes prompts and answers, except for ``sent``.
-        predictor: Name of one predictor; all by default.
-        split: Shares by name, adding up to 1. All rows of one input fall on one side.
-        seed: Decides the sides.
-        held_out: ``input_id`` of examples that must not be trained on: the task's test data.
-        is_current: Whether a trace's verdicts are those of the metric as it is now; others are left out.
-        max_level: Traces of a higher level, or of none, are left out; 1 to 6, as ``keep.level`` derives them.
-        task: Name of the task, for the manifest.
 
     Raises:
         OutputError: The directory is not empty or cannot be written.
         TargetError: The program has no predictor.
-        UsageError: Unknown format, prompt, adapter or predictor; bad split; ``compiled`` without a candidate.
+        UsageError: The choices do not fit together, or not the program.
     """
-    target = get_format(format) if isinstance(format, str) else format
-    check_split(split)
-    names = rows.names_of(program, predictor)
-    renders = rows.renderers(program, prompt, adapter, candidate)
+    target, kind = choices.check()
+    names = names_of(source.program, choices.predictor, whole=choices.whole)
+    renders = renderers(
+        source.program, choices.prompt, choices.adapter, source.candidate, reasoning=choices.reasoning,
+        raw=choices.failures,
+    )  # fmt: skip
     ledger = Ledger()
-    selected = rows.select(traces, names, ledger, held_out, is_current, max_level)
-    records = rows.deduplicate(rows.render_rows(selected, renders, ledger), ledger)
-    with new_directory(out) as work:
-        files, levels = _write(check(records, target, ledger), work, target, split, seed)
-        counts = {name: files[f"{name}.{target.extension}"]["lines"] for name in split}
-        result = _result(out, target, prompt, counts, levels, ledger)
-        files["ledger.jsonl"] = _write_ledger(ledger, work / "ledger.jsonl")
-        settings = {
-            "kind": "dataset",
-            "task": task,
-            "format": target.name,
-            "prompt": prompt,
-            "adapter": None if prompt == "sent" else adapter,
-            "candidate": candidate.id if candidate and prompt == "compiled" else None,
-            "predictors": names,
-            "seed": seed,
-            "split": dict(split),
-            "max_level": max_level,
-        }
-        _write_manifest(work, settings, result, files)
+    labels = label_fields(source.program, choices.stratify)
+    records = _records(traces, source, choices, kind, names, Making(
+        renders, ledger, failures=choices.failures, pairs=choices.pairs, margin=choices.margin,
+        max_pairs=choices.max_pairs, neutral=choices.neutral, fields=labels,
+    ))  # fmt: skip
+    with new_directory(out) as work, Spool(work, ledger) as spool:
+        tally = _fill(spool, check(records, target, ledger), choices, labels)
+        if choices.dedup != "none":
+            drop_duplicates(spool, choices.prefer)
+        names_of_sides = list(choices.split)
+        placed_on = sides(spool.columns.input, choices.split, choices.seed)
+        order = np.flatnonzero(spool.alive)
+        counts = _write(spool, work, target, names_of_sides, placed_on, order)
+        written = Written(source.task, kind, counts, {name: target.path(name) for name in counts}, **tally)
+        _beside(work, target, written)
+        result = _result(out, target, kind, choices, counts, _levels(spool), ledger)
+        ledger.check()
+        ledger.write(work / LEDGER)
+        _write_manifest(work, source, choices, names, result, written)
     return result
 
 
-def check(records: Iterable[Record], target: Format, ledger: Ledger) -> Iterator[Line]:
-    """Make the row of each record; drop what the target would not take, and count the rest as emitted."""
+def _records(
+    traces: Iterable[Trace], source: Source, choices: Choices, kind: Kind, names: list[str], making: Making
+) -> Iterator[Record]:
+    """Select answers, and make records of those to each input."""
+    maker = MAKERS[kind]
+    wanted = Wanted(
+        names=names,
+        outcomes=get_args(Outcome) if choices.failures else maker.outcomes,
+        lm=choices.lm,
+        held_out=source.held_out,
+        is_current=source.is_current,
+        max_level=choices.max_level,
+        raw=choices.failures,
+        unjudged=maker.unjudged,
+    )
+    for answers in select(traces, wanted, making.ledger):
+        yield from maker(answers, making)
+
+
+def check(records: Iterable[Record], target: Format, ledger: Ledger) -> Iterator[Item]:
+    """Make the row of each record; drop what the target would not take."""
     for record in records:
         row = target.row(record)
         if problems := target.check(row):
@@ -166,69 +197,121 @@ def check(records: Iterable[Record], target: Format, ledger: Ledger) -> Iterator
         try:
             line = orjson.dumps(row)
         except orjson.JSONEncodeError as error:
-            ledger.dropped(record.id, rows.NOT_JSON, str(error))
+            ledger.dropped(record.id, NOT_JSON, str(error))
+        else:
+            yield Item(record, line)
+
+
+def _fill(spool: Spool, items: Iterable[Item], choices: Choices, labels: tuple[str, ...]) -> Json:
+    """Put every row into the spool, and seal it; return what is to be known of the rows as a whole."""
+    positives, tools = 0, False
+    for item in items:
+        record = item.record
+        level = level_of(record.first.trace)
+        try:
+            origin = orjson.dumps(provenance(record, level))
+            digest = digest_of(record, choices.dedup)
+        except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
+            spool.ledger.dropped(record.id, NOT_JSON, str(error))
             continue
-        ledger.emitted(record.id)
-        yield record, line
+        spool.add(item, origin=origin, digest=digest, level=level.number or 0, label=label_of(record, labels),
+                  source=source_of(record))  # fmt: skip
+        positives += record.label is True
+        tools = tools or bool(record.tools)
+    spool.seal()
+    return {"positives": positives, "tools": tools}
 
 
 def _write(
-    lines: Iterable[Line], work: Path, target: Format, split: Mapping[str, float], seed: int
-) -> tuple[dict[str, Json], dict[str, int]]:
-    """Write rows and provenance; return what is known of each file, and the rows by level."""
-    side = splitter(split, seed)
-    levels: Counter[str] = Counter()
+    spool: Spool, work: Path, target: Format, names: list[str], placed_on: Numbers, order: Numbers
+) -> dict[str, int]:
+    """Write rows and provenance; return the rows of each side."""
+    counts = dict.fromkeys(names, 0)
     with ExitStack() as stack:
-        sides = {name: stack.enter_context(LineFile(work / f"{name}.{target.extension}")) for name in sorted(split)}
-        origins = stack.enter_context(LineFile(work / "provenance.jsonl"))
-        for record, line in lines:
-            name = side(record.trace.example.input_id)
-            sides[name].write(line)
-            origin = provenance(record, name, sides[name].lines, line)
-            origins.write(orjson.dumps(origin))
-            levels[str(origin["level"] or "none")] += 1
-        files = [*sides.values(), origins]
-    facts = {file.path.name: {"lines": file.lines, "sha256": file.sha256} for file in files}
-    return facts, dict(sorted(levels.items()))
+        files: list[RowFile] = []
+        for name in names:
+            path = work / target.path(name)
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            files.append(stack.enter_context(target.open(path)))
+        origins = stack.enter_context(LineFile(work / PROVENANCE))
+        for index in order.tolist():
+            row, origin = spool.read(index)
+            name = names[placed_on[index]]
+            counts[name] += 1
+            files[placed_on[index]].write(row)
+            origins.write(placed(origin, name, counts[name], row))
+            spool.ledger.emitted()
+    return counts
+
+
+def _beside(work: Path, target: Format, written: Written) -> None:
+    """Write what the target wants beside the rows."""
+    for name, content in target.beside(written).items():
+        path = work / name
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _levels(spool: Spool) -> dict[str, int]:
+    counts = Counter(spool.columns.level[spool.alive].tolist())
+    return {str(level or "none"): counts[level] for level in sorted(counts, key=lambda level: level or 9)}
 
 
 def _result(
-    out: Path, target: Format, prompt: str, counts: Mapping[str, int], levels: Mapping[str, int], ledger: Ledger
-) -> DatasetResult:
+    out: Path, target: Format, kind: Kind, choices: Choices, counts: Mapping[str, int], levels: Mapping[str, int],
+    ledger: Ledger,
+) -> DatasetResult:  # fmt: skip
     warnings = [f"{name}: no rows" for name, count in counts.items() if not count]
     warnings += [f"{name} has {count}: {text}" for name, count in counts.items() for text in target.check_all(count)]
     return DatasetResult(
         path=out,
         format=target.name,
-        prompt=prompt,
+        kind=kind,
+        prompt=choices.prompt,
         rows=dict(counts),
         read=ledger.n_read,
+        combined=ledger.n_combined,
+        formed=ledger.n_formed,
         dropped=ledger.reasons(),
         levels=levels,
         warnings=tuple(warnings),
     )
 
 
-def _write_ledger(ledger: Ledger, path: Path) -> Json:
-    ledger.check()
-    ledger.write(path)
-    return {"lines": ledger.n_dropped, "sha256": _sha256(path)}
-
-
-def _sha256(path: Path) -> str:
+def _facts(path: Path) -> Json:
+    """Size and hash of a file."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _write_manifest(work: Path, settings: Json, result: DatasetResult, files: Mapping[str, Json]) -> None:
+def _write_manifest(
+    work: Path, source: Source, choices: Choices, names: list[str], result: DatasetResult, written: Written
+) -> None:
+    compiled = source.candidate is not None and choices.prompt == "compiled"
     manifest = {
-        **settings,
+        "kind": "dataset",
+        "rows_of": result.kind,
+        "task": source.task,
+        "format": result.format,
+        "prompt": choices.prompt,
+        "adapter": None if choices.prompt == "sent" else choices.adapter,
+        "candidate": source.candidate.id if source.candidate is not None and compiled else None,
+        "predictors": names,
+        "seed": choices.seed,
+        "split": dict(choices.split),
+        "max_level": choices.max_level,
+        "choices": choices.as_json(),
         "read": result.read,
+        "combined": result.combined,
+        "formed": result.formed,
         "rows": result.rows,
+        "paths": dict(written.paths),
         "dropped": result.dropped,
         "levels": dict(result.levels),
         "warnings": list(result.warnings),
-        "files": dict(files),
+        "files": {str(path.relative_to(work)): _facts(path) for path in _files(work)},
         "versions": versions(),
     }
     with writing(work):
@@ -236,3 +319,8 @@ def _write_manifest(work: Path, settings: Json, result: DatasetResult, files: Ma
         (work / "limbeck.json").write_bytes(
             orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         )
+
+
+def _files(work: Path) -> list[Path]:
+    """Files that the dataset has so far, but for the spool."""
+    return sorted(path for path in work.rglob("*") if path.is_file() and not path.name.startswith("."))

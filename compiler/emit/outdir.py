@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -106,16 +105,10 @@ def _unwritable(out: Path, error: OSError) -> OutputError:
 
 
 class LineFile:
-    """A file written line by line, hashed and counted on the way.
-
-    Attributes:
-        lines: How many lines were written.
-    """
+    """A file written line by line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = 0
-        self._sha256 = hashlib.sha256()
         with writing(path):
             self._file = path.open("wb", buffering=1 << 20)
 
@@ -125,18 +118,11 @@ class LineFile:
         Raises:
             OutputError: The disk does not take it.
         """
-        data = line + b"\n"
-        self._sha256.update(data)
-        self.lines += 1
         try:
-            self._file.write(data)
+            self._file.write(line)
+            self._file.write(b"\n")
         except OSError as error:
             raise _unwritable(self.path, error) from error
-
-    @property
-    def sha256(self) -> str:
-        """Hash of what was written so far, in hex."""
-        return self._sha256.hexdigest()
 
     def __enter__(self) -> Self:
         return self

@@ -5,41 +5,66 @@ from __future__ import annotations
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
 
+import orjson
+
 from ...records import Json, Verdict
-from ..keep.level import level_of
-from .rows import Record
+from ..keep.level import Level
+from .record import Answer, Record
 
 
-def provenance(record: Record, split: str, line: int, row: bytes) -> Json:
+def provenance(record: Record, level: Level) -> Json:
     """Tell of one row where it comes from and who judged it.
 
     Args:
         record: The row's record.
-        split: Name of the file it stands in, without extension.
-        line: Its line there, from 1.
-        row: The line itself, without the newline; its hash joins the two files even after a shuffle.
+        level: That of its first answer's trace.
     """
-    trace = record.trace
-    return {
+    first, *others = record.answers
+    trace = first.trace
+    facts = {
         "row": record.id,
-        "split": split,
-        "line": line,
-        "sha256": hashlib.sha256(row).hexdigest(),
-        "trace": trace.id,
-        "step": record.step_index,
-        "predictor": record.predictor,
+        **_answer(first),
         "example": trace.example.id,
+        "input": trace.example.input_id,
         "source": trace.example.source,
         "task": trace.task,
-        "lm": record.lm,
-        "attempt": trace.attempt,
+        "attempts": first.attempts,
+        "passes": first.passes,
         "candidate": trace.candidate,
         "adapter": trace.adapter,
         "program": trace.program,
         "origin": trace.origin,
-        "level": level_of(trace).number,
+        "level": level.number,
         "meta": trace.meta,
         "verdicts": [_verdict(verdict) for verdict in trace.verdicts],
+    }
+    return facts | ({"others": [_answer(answer) for answer in others]} if others else {})
+
+
+def placed(origin: bytes, split: str, line: int, row: bytes) -> bytes:
+    """Add to a row's provenance where the row stands.
+
+    Args:
+        origin: What ``provenance`` told, as JSON.
+        split: Name of the side.
+        line: Its line or row there, from 1.
+        row: The row as JSON, without a newline; where a file has JSON lines, its hash finds the row wherever it stands.
+    """
+    place = {"split": split, "line": line, "sha256": hashlib.sha256(row).hexdigest()}
+    return orjson.dumps(place)[:-1] + b"," + origin[1:]
+
+
+def _answer(answer: Answer) -> Json:
+    """One answer that a row was made of."""
+    trace, step = answer.trace, answer.step
+    return {
+        "trace": trace.id,
+        "step": answer.index,
+        "predictor": step.predictor,
+        "lm": step.calls[-1].lm if step.calls else trace.lm,
+        "attempt": trace.attempt,
+        "outcome": answer.outcome,
+        "score": answer.reward,
     }
 
 

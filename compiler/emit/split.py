@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+import numpy as np
 
 from ...errors import UsageError
+from .spool import Numbers
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _TAKEN = ("provenance", "ledger", "limbeck")
 _FORM = "Write it like train=0.9,val=0.1."
 
-WHOLE: Mapping[str, float] = {"train": 1.0}
+ONE_SIDE: Mapping[str, float] = {"train": 1.0}
 """Everything on one side."""
 
 
@@ -51,19 +54,24 @@ def check_split(shares: Mapping[str, float]) -> None:
         raise UsageError(f"The shares of the split add up to {sum(shares.values()):g}, not to 1.", hint=_FORM)
 
 
-def splitter(shares: Mapping[str, float], seed: int) -> Callable[[str], str]:
-    """Make the function from an ``input_id`` to the name of its side.
+def sides(groups: Numbers, shares: Mapping[str, float], seed: int) -> Numbers:
+    """Place each row on a side: its number in the order of ``shares``.
 
-    Shares hold on average: each input is placed by a hash, so that more data never moves what is placed.
+    Shares hold on average: each group is placed by a hash, so that more data never moves what is placed.
+
+    Args:
+        groups: 64 bits for each row, equal where rows must fall on one side.
+        shares: Shares by name of the side.
+        seed: Decides the sides.
     """
-    *others, last = shares
-    bounds: list[tuple[float, str]] = []
-    for name in others:
-        bounds.append(((bounds[-1][0] if bounds else 0.0) + shares[name], name))
+    bounds = np.cumsum([*shares.values()])[:-1] if len(shares) > 1 else np.empty(0)
+    unique, where = np.unique(groups, return_inverse=True)
+    places = np.fromiter((_place(int(group), seed) for group in unique), np.float64, len(unique))
+    placed: Numbers = np.searchsorted(bounds, places, side="right")[where]
+    return placed
 
-    def side(input_id: str) -> str:
-        digest = hashlib.sha256(f"{seed}:{input_id}".encode()).digest()
-        place = int.from_bytes(digest[:8]) / 2**64
-        return next((name for bound, name in bounds if place < bound), last)
 
-    return side
+def _place(group: int, seed: int) -> float:
+    """Where a group falls, at least 0 and under 1."""
+    digest = hashlib.sha256(f"{seed}:{group:016x}".encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64

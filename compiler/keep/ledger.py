@@ -42,12 +42,16 @@ class Ledger:
     Attributes:
         n_read: Items that came in.
         n_emitted: Items that went out.
+        n_combined: Items that became part of one made of several.
+        n_formed: Items that were made of several.
     """
 
     def __init__(self, stage: str = "export") -> None:
         self.stage = stage
         self.n_read = 0
         self.n_emitted = 0
+        self.n_combined = 0
+        self.n_formed = 0
         self._reasons: Counter[str] = Counter()
         self._entries = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as this
         weakref.finalize(self, self._entries.close)
@@ -59,6 +63,14 @@ class Ledger:
     def emitted(self, item: str = "") -> None:
         """Count an item that went out."""
         self.n_emitted += 1
+
+    def combined(self, item: str = "") -> None:
+        """Count an item that became part of one or more that were made of several."""
+        self.n_combined += 1
+
+    def formed(self, item: str = "") -> None:
+        """Count an item that was made of several; it goes on as if it had been read."""
+        self.n_formed += 1
 
     def dropped(self, item: str, reason: str, detail: str = "") -> None:
         """Count and write down an item that goes no further."""
@@ -76,15 +88,16 @@ class Ledger:
         return dict(sorted(self._reasons.items()))
 
     def check(self) -> None:
-        """See that nothing was lost: read = emitted + dropped.
+        """See that nothing was lost: read + formed = combined + emitted + dropped.
 
         Raises:
             LimbeckError: Something was, or was counted twice. That is a mistake in limbeck, not in the data.
         """
-        if self.n_read != self.n_emitted + self.n_dropped:
+        if self.n_read + self.n_formed != self.n_combined + self.n_emitted + self.n_dropped:
             raise LimbeckError(
                 f"the ledger of {self.stage} does not add up: "
-                f"{self.n_read} read, {self.n_emitted} emitted, {self.n_dropped} dropped",
+                f"{self.n_read} read, {self.n_combined} combined into {self.n_formed}, "
+                f"{self.n_emitted} emitted, {self.n_dropped} dropped",
                 hint="This is a mistake in limbeck; please report it with the command that you ran.",
             )
 

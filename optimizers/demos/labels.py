@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...records import Example, Json
-from ...signatures.fields import annotation, predictors
+from ...signatures.fields import annotation, is_closed, predictors
 
 if TYPE_CHECKING:
     from ...signatures.task import Task
@@ -46,12 +44,12 @@ class Labels:
 def labels_of(task: Task, rows: Sequence[Example]) -> Labels:
     """Find the fields that hold labels: by type, else by what is in the rows."""
     own = {
-        name: [field for field, info in item.signature.output_fields.items() if _closed(annotation(info))]
+        name: [field for field, info in item.signature.output_fields.items() if is_closed(annotation(info))]
         for name, item in predictors(task.program).items()
     }
     outputs = task.output_fields
     columns = {name for row in rows for name in row.labels}
-    shared = [name for name, kind in outputs.items() if name in columns and _closed(kind)]
+    shared = [name for name, kind in outputs.items() if name in columns and is_closed(kind)]
     return Labels(own, shared or [name for name, kind in outputs.items() if kind in (str, Any) and _few(name, rows)])
 
 
@@ -64,14 +62,6 @@ def in_turn(items: Sequence[T], label: Callable[[T], str | None], rng: random.Ra
         order.append((seen.get(key, 0), item))
         seen[key] = seen.get(key, 0) + 1
     return [item for _, item in sorted(order, key=lambda entry: entry[0])]
-
-
-def _closed(kind: Any) -> bool:
-    """Whether a type has few values, None aside."""
-    inner = [arg for arg in get_args(kind) if arg is not NoneType]
-    if get_origin(kind) is not Literal and len(inner) == 1 and len(get_args(kind)) == 2:
-        return _closed(inner[0])
-    return get_origin(kind) is Literal or kind is bool or (isinstance(kind, type) and issubclass(kind, Enum))
 
 
 def _few(name: str, rows: Sequence[Example]) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ...compiler.emit.rows import Record
+from ...compiler.emit.record import Answer, Record
 from ...compiler.engine.local import LocalEngine
 from ...records import Call, Candidate, Example, Rollout, Step, Trace, Verdict
 
@@ -75,8 +75,8 @@ def check_format(target: Format, records: Sequence[Record] | None = None) -> Non
 
 def _record() -> Record:
     trace = example_trace("fruit")
-    messages = [{"role": "user", "content": "apple"}, {"role": "assistant", "content": "fruit"}]
-    return Record(messages, trace, 0)
+    prompt, answer = [{"role": "user", "content": "apple"}], [{"role": "assistant", "content": "fruit"}]
+    return Record(kind="sft", answers=(Answer(trace, 0),), prompt=prompt, completion=answer)
 
 
 def example_trace(label: str) -> Trace:

@@ -22,16 +22,23 @@ def _plain(message: Json) -> Json:
     return plain
 
 
-def chat_problems(row: Json, *, keys: Collection[str], parts: Collection[str]) -> list[str]:
+COLUMNS = frozenset({"outcome", "reward"})
+"""Columns of rows with failures."""
+
+
+def chat_problems(
+    row: Json, *, keys: Collection[str], parts: Collection[str], columns: Collection[str] = ()
+) -> list[str]:
     """Check a row with ``messages``.
 
     Args:
         row: The row.
         keys: Keys that a message may have.
         parts: Types of content parts that a user's message may be made of; empty where content is text only.
+        columns: Columns that the row may have besides.
     """
     messages = row.get("messages")
-    if set(row) != {"messages"} or not isinstance(messages, list) or not messages:
+    if not {"messages"} <= set(row) <= {"messages", *columns} or not isinstance(messages, list) or not messages:
         return ["the row must have 'messages', a list that is not empty, and nothing else"]
     problems = []
     for number, message in enumerate(messages):

@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from ....errors import UsageError
 from ....records import Json
-from ..rows import Record
+from ..outdir import LineFile
+from ..record import Kind, Record
 
 GROUP = "limbeck.formats"
 """Entry point group in which other packages offer formats."""
 
+_HERE = "limbeck.compiler.emit.formats"
+
 BUILTINS = {
-    "openai": "limbeck.compiler.emit.formats.openai:OpenAI",
-    "trl-sft": "limbeck.compiler.emit.formats.trl_sft:TRLSFT",
+    "openai": f"{_HERE}.openai:OpenAI",
+    "trl-sft": f"{_HERE}.trl_sft:TRLSFT",
 }
 """Formats that are there even where the package runs from a checkout that was never installed."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written, for the files beside the rows that a target wants.
+
+    Attributes:
+        task: Name of the task.
+        kind: Kind of the rows.
+        rows: Rows by split; a split may have none.
+        paths: File of each split, relative to the directory.
+        positives: Rows of kind ``unpaired`` that are good, in all splits.
+        tools: Whether any row has tools.
+        columns: Names of extra columns (``outcome``, ``reward``).
+    """
+
+    task: str
+    kind: Kind
+    rows: Mapping[str, int]
+    paths: Mapping[str, str]
+    positives: int = 0
+    tools: bool = False
+    columns: tuple[str, ...] = field(default=())
+
+
+class RowFile(AbstractContextManager[Any, None], Protocol):
+    """A file that rows are written to, inside ``with``."""
+
+    def write(self, line: bytes, /) -> None:
+        """Write a row, given as JSON without a newline."""
+        ...
+
+
 @runtime_checkable
 class Format(Protocol):
-    """How a target wants its rows.
+    """How a target wants its rows. ``JsonLines`` has all but ``name``, ``kinds``, ``row`` and ``check``.
 
     Attributes:
         name: What ``--format`` takes.
-        extension: Of the files, without the dot.
+        kinds: Kinds of rows that it can hold; the first one is the default.
+        extra_columns: Whether a row may have columns beside the target's own.
     """
 
     name: str
-    extension: str
+    kinds: tuple[Kind, ...]
+    extra_columns: bool
 
     def row(self, record: Record) -> Json:
-        """Make the row that the target reads."""
+        """Make the row that the target reads; plain JSON, the same for the same record."""
         ...
 
     def check(self, row: Json) -> list[str]:
@@ -43,6 +83,40 @@ class Format(Protocol):
     def check_all(self, rows: int) -> list[str]:
         """Warnings about a file with so many rows."""
         ...
+
+    def path(self, split: str) -> str:
+        """File of a split, relative to the directory."""
+        ...
+
+    def open(self, path: Path) -> RowFile:
+        """Start the file of a split; its folder is there."""
+        ...
+
+    def beside(self, written: Written) -> Mapping[str, bytes]:
+        """Other files that the target wants, by path relative to the directory."""
+        ...
+
+
+class JsonLines:
+    """A file of JSON lines for each split and nothing beside it: what most targets want."""
+
+    extra_columns = False
+
+    def check_all(self, rows: int) -> list[str]:
+        """Any number of rows will do."""
+        return []
+
+    def path(self, split: str) -> str:
+        """``train.jsonl`` and so on."""
+        return f"{split}.jsonl"
+
+    def open(self, path: Path) -> RowFile:
+        """Lines as they come."""
+        return LineFile(path)
+
+    def beside(self, written: Written) -> Mapping[str, bytes]:
+        """No files."""
+        return {}
 
 
 def format_names() -> list[str]:
@@ -72,7 +146,7 @@ def get_format(name: str) -> Format:
         ) from error
     if not isinstance(made, Format):
         raise UsageError(
-            f"Format {name!r} from {known[name].value} lacks row, check, check_all, name or extension.",
+            f"Format {name!r} from {known[name].value} lacks part of limbeck's Format protocol.",
             hint="Run limbeck's conformance suite on it.",
         )
     return made

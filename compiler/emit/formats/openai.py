@@ -7,18 +7,19 @@ last message is the assistant's, ``weight`` 0 or 1 on assistants' messages, at l
 from __future__ import annotations
 
 from ....records import Json
-from ..rows import Record
+from ..record import Kind, Record
 from ._chat import chat_problems, plain_messages
+from .base import JsonLines
 
 MIN_ROWS = 10
 """A fine-tuning job with fewer examples is refused."""
 
 
-class OpenAI:
+class OpenAI(JsonLines):
     """``{"messages": [{"role", "content"}, ...]}``, images in users' turns allowed."""
 
     name = "openai"
-    extension = "jsonl"
+    kinds: tuple[Kind, ...] = ("sft",)
 
     def row(self, record: Record) -> Json:
         """Take role and content of each message."""

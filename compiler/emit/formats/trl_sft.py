@@ -7,24 +7,22 @@ join contents, so each must be text.
 from __future__ import annotations
 
 from ....records import Json
-from ..rows import Record
-from ._chat import chat_problems, plain_messages, template_problems
+from ..record import Kind, Record
+from ._chat import COLUMNS, chat_problems, plain_messages, template_problems
+from .base import JsonLines
 
 
-class TRLSFT:
+class TRLSFT(JsonLines):
     """``{"messages": [{"role", "content"}, ...]}``, text only."""
 
     name = "trl-sft"
-    extension = "jsonl"
+    extra_columns = True
+    kinds: tuple[Kind, ...] = ("sft",)
 
     def row(self, record: Record) -> Json:
         """Take role and content of each message."""
-        return {"messages": plain_messages(record.messages)}
+        return {"messages": plain_messages(record.messages), **record.columns}
 
     def check(self, row: Json) -> list[str]:
         """Check a row by what SFTTrainer and chat templates take."""
-        return chat_problems(row, keys={"role", "content"}, parts=set()) or template_problems(row)
-
-    def check_all(self, rows: int) -> list[str]:
-        """Any number of rows will do."""
-        return []
+        return chat_problems(row, keys={"role", "content"}, parts=set(), columns=COLUMNS) or template_problems(row)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
 import dspy
 import pytest
 
+from limbeck.compiler.emit import dataset
+from limbeck.compiler.emit.choices import make_choices
+from limbeck.compiler.emit.dataset import DatasetResult, Source
+from limbeck.compiler.emit.record import Answer, Record
 from limbeck.records import Call, Example, Failure, Step, Trace, Verdict, fingerprint
 
 
@@ -94,3 +99,34 @@ def read_lines() -> Callable[[Path], list[Any]]:
             return [json.loads(line) for line in file]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def export() -> Callable[..., DatasetResult]:
+    """Write traces as a dataset, with settings by name."""
+
+    def write(traces: Any, *, out: Path, program: dspy.Module, **given: Any) -> DatasetResult:
+        about = {item.name for item in fields(Source)} & set(given)
+        source = Source(program=program, **{name: given.pop(name) for name in about})
+        return dataset.export(traces, source, make_choices(given), out=out)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., Record]:
+    """Make a record of messages, the last of which is the answer; or of fields by name."""
+
+    def make(messages: Any = (), **given: Any) -> Record:
+        *prompt, answer = messages or [
+            {"role": "user", "content": "No sound"},
+            {"role": "assistant", "content": "tech"},
+        ]
+        base = {"kind": "sft", "answers": (Answer(make_trace(), 0),), "prompt": prompt, "completion": [answer]}
+        return Record(**{**base, **given})
+
+    return make
+
+
+def _said(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.compiler.emit import dataset
-from limbeck.compiler.emit.dataset import export
+from limbeck.compiler.emit.formats.base import get_format
+from limbeck.compiler.emit.record import Answer, Record
+from limbeck.compiler.keep.ledger import Ledger
 from limbeck.errors import OutputError, UsageError
 from limbeck.records import Candidate, Failure, Verdict
 
@@ -65,7 +67,7 @@ def files(out):
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
-def test_a_small_dataset_is_exactly_this(tmp_path, program, trace):
+def test_a_small_dataset_is_exactly_this(export, tmp_path, program, trace):
     """The golden example: one row, byte for byte, in both formats."""
     for name in ("openai", "trl-sft"):
         export([trace()], out=tmp_path / name, program=program, format=name)
@@ -75,7 +77,7 @@ def test_a_small_dataset_is_exactly_this(tmp_path, program, trace):
         assert text == json.dumps({"messages": messages}, separators=(",", ":")) + "\n"
 
 
-def test_a_dataset_has_rows_provenance_ledger_manifest_and_card(tmp_path, program, trace):
+def test_a_dataset_has_rows_provenance_ledger_manifest_and_card(export, tmp_path, program, trace):
     """Every file is there, and the manifest has each one's hash and length."""
     traces = [trace(), trace("x", passed=False), trace("y", failure=Failure("lm", "down"), steps=[])]
     result = export(traces, out=tmp_path / "out", program=program, task="tickets")
@@ -83,17 +85,14 @@ def test_a_dataset_has_rows_provenance_ledger_manifest_and_card(tmp_path, progra
     assert set(found) == {"train.jsonl", "provenance.jsonl", "ledger.jsonl", "limbeck.json", "README.md"}
     manifest = json.loads(found["limbeck.json"])
     for name, facts in manifest["files"].items():
-        assert facts == {
-            "lines": found[name].count(b"\n"),
-            "sha256": hashlib.sha256(found[name]).hexdigest(),
-        }
+        assert facts == {"bytes": len(found[name]), "sha256": hashlib.sha256(found[name]).hexdigest()}
     assert (manifest["read"], manifest["rows"], manifest["task"]) == (3, {"train": 1}, "tickets")
     assert manifest["dropped"] == {"failed: lm": 1, "rejected": 1} == result.dropped
     assert "3 rows read = 1 emitted + 2 not emitted." in found["README.md"].decode()
     assert result.emitted == 1
 
 
-def test_each_row_is_joined_to_its_provenance_by_line_and_by_hash(tmp_path, program, trace):
+def test_each_row_is_joined_to_its_provenance_by_line_and_by_hash(export, tmp_path, program, trace):
     """From any row there is a way back to trace, example, LM and verdict."""
     traces = {t.id: t for t in (trace(f"ticket {n}", meta={"row": n}) for n in range(20))}
     export(traces.values(), out=tmp_path / "out", program=program, split=HALVES)
@@ -115,7 +114,7 @@ def test_each_row_is_joined_to_its_provenance_by_line_and_by_hash(tmp_path, prog
         ]
 
 
-def test_all_rows_of_an_input_fall_on_one_side(tmp_path, program, trace, read_lines):
+def test_all_rows_of_an_input_fall_on_one_side(export, tmp_path, program, trace, read_lines):
     """Other answers to the same input do not leak into the validation data."""
     traces = [trace(f"ticket {n}", team) for n in range(40) for team in ("billing", "tech")]
     result = export(traces, out=tmp_path / "out", program=program, split=HALVES)
@@ -128,7 +127,7 @@ def test_all_rows_of_an_input_fall_on_one_side(tmp_path, program, trace, read_li
     assert min(result.rows.values()) > 10
 
 
-def test_the_same_traces_give_the_same_bytes(tmp_path, program, trace):
+def test_the_same_traces_give_the_same_bytes(export, tmp_path, program, trace):
     """Nothing of the clock, of the place or of chance is in the files."""
     traces = [trace(f"ticket {n}", passed=n % 3 > 0) for n in range(30)]
     for place in ("a", "b/c"):
@@ -136,7 +135,7 @@ def test_the_same_traces_give_the_same_bytes(tmp_path, program, trace):
     assert files(tmp_path / "a") == files(tmp_path / "b" / "c")
 
 
-def test_other_prompts_and_adapters_are_written_down(tmp_path, program, trace):
+def test_other_prompts_and_adapters_are_written_down(export, tmp_path, program, trace):
     """The manifest says how the prompts were made."""
     candidate = Candidate({"self": "Pick."}, {})
     for prompt, adapter, expected in (
@@ -151,7 +150,7 @@ def test_other_prompts_and_adapters_are_written_down(tmp_path, program, trace):
         assert manifest["candidate"] == (candidate.id if prompt == "compiled" else None)
 
 
-def test_rows_that_the_target_refuses_are_in_the_ledger(tmp_path, program, trace, read_lines):
+def test_rows_that_the_target_refuses_are_in_the_ledger(export, tmp_path, program, trace, read_lines):
     """The reason and the target's rule are written down."""
     blank = trace(steps=[trace().steps[0].__class__("self", {}, {"team": "tech"}, trace().steps[0].calls)])
     blank.steps[0].calls[0].messages[1]["content"] = " "
@@ -162,14 +161,14 @@ def test_rows_that_the_target_refuses_are_in_the_ledger(tmp_path, program, trace
     assert result.rows == {"train": 0}
 
 
-def test_text_that_is_no_unicode_costs_one_row(tmp_path, program, trace):
+def test_text_that_is_no_unicode_costs_one_row(export, tmp_path, program, trace):
     """A lone surrogate cannot be written as JSON."""
     bad = trace(steps=[trace().steps[0].__class__("self", {"ticket": "\ud800"}, {"team": "tech"})])
     result = export([bad, trace()], out=tmp_path / "out", program=program)
     assert (result.emitted, result.dropped) == (1, {"cannot be written as JSON": 1})
 
 
-def test_too_few_rows_are_warned_of(tmp_path, program, trace):
+def test_too_few_rows_are_warned_of(export, tmp_path, program, trace):
     """What a trainer would stumble over is said at once."""
     result = export([trace()], out=tmp_path / "out", program=program, split={"train": 0.999, "val": 0.001})
     assert result.warnings == ("val: no rows", "train has 1: OpenAI refuses files with fewer than 10 lines")
@@ -186,7 +185,7 @@ def test_too_few_rows_are_warned_of(tmp_path, program, trace):
         {"prompt": "compiled"},
     ],
 )
-def test_wrong_settings_are_refused_before_anything_is_read_or_written(wrong, tmp_path, program):
+def test_wrong_settings_are_refused_before_anything_is_read_or_written(export, wrong, tmp_path, program):
     """Exit code 2, and no directory."""
 
     def unread():
@@ -198,7 +197,7 @@ def test_wrong_settings_are_refused_before_anything_is_read_or_written(wrong, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_export_leaves_nothing_and_can_be_run_again(tmp_path, program, trace):
+def test_an_interrupted_export_leaves_nothing_and_can_be_run_again(export, tmp_path, program, trace):
     """Ctrl-C in the middle: no half-written dataset."""
 
     def interrupted():
@@ -211,7 +210,7 @@ def test_an_interrupted_export_leaves_nothing_and_can_be_run_again(tmp_path, pro
     assert export([trace()], out=tmp_path / "out", program=program).emitted == 1
 
 
-def test_a_dataset_is_not_written_over(tmp_path, program, trace):
+def test_a_dataset_is_not_written_over(export, tmp_path, program, trace):
     """The first export stays as it is."""
     export([trace()], out=tmp_path / "out", program=program)
     before = files(tmp_path / "out")
@@ -220,7 +219,7 @@ def test_a_dataset_is_not_written_over(tmp_path, program, trace):
     assert files(tmp_path / "out") == before
 
 
-def test_traces_stream(tmp_path, program, trace):
+def test_traces_stream(export, tmp_path, program, trace):
     """A trace is let go before many more are read."""
     alive = []
 
@@ -250,7 +249,7 @@ def test_traces_stream(tmp_path, program, trace):
     st.sampled_from(["chat", "json", "xml"]),
     st.sampled_from(["bare", "sent"]),
 )
-def test_any_dataset_reads_back_whole_and_adds_up(program, trace, read_lines, drawn, adapter, prompt):
+def test_any_dataset_reads_back_whole_and_adds_up(export, program, trace, read_lines, drawn, adapter, prompt):
     """Any Unicode: as many rows as counted, each good by an independent reading, each text unchanged."""
 
     def make(n, text, team, kind):
@@ -275,12 +274,8 @@ def test_any_dataset_reads_back_whole_and_adds_up(program, trace, read_lines, dr
 
 def test_stages_can_be_used_alone(trace):
     """A stage takes an iterator and gives one."""
-    from limbeck.compiler.emit.formats.base import get_format
-    from limbeck.compiler.emit.rows import Record
-    from limbeck.compiler.keep.ledger import Ledger
-
     ledger = Ledger()
-    record = Record([{"role": "user", "content": "a"}], trace(), 0)
+    record = Record(kind="sft", answers=[Answer(trace(), 0)], prompt=[{"role": "user", "content": "a"}])
     assert list(dataset.check([record], get_format("openai"), ledger)) == []
     assert ledger.reasons() == {"format check failed": 1}
 
@@ -300,7 +295,7 @@ def of_level(trace, number):
     return trace(f"ticket {number}", **fields[number])
 
 
-def test_rows_tell_their_level(tmp_path, program, trace, read_lines):
+def test_rows_tell_their_level(export, tmp_path, program, trace, read_lines):
     """Provenance, manifest and card have what was derived."""
     result = export([of_level(trace, n) for n in (1, 2, 3, 4, 5, 6, None)], out=tmp_path / "out", program=program)
     levels = {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1, "6": 1, "none": 1}
@@ -312,7 +307,7 @@ def test_rows_tell_their_level(tmp_path, program, trace, read_lines):
 
 
 @pytest.mark.parametrize("highest", range(1, 7))
-def test_rows_above_a_level_go_to_the_ledger(tmp_path, program, trace, read_lines, highest):
+def test_rows_above_a_level_go_to_the_ledger(export, tmp_path, program, trace, read_lines, highest):
     """Those without a level, too; what is read still adds up."""
     made = [of_level(trace, n) for n in (1, 2, 3, 4, 5, 6, None)]
     result = export(made, out=tmp_path / "out", program=program, max_level=highest)

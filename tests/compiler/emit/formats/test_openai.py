@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 
 from limbeck.compiler.emit.formats.openai import OpenAI
-from limbeck.compiler.emit.rows import Record
 
 SYSTEM = {"role": "system", "content": "Route."}
 USER = {"role": "user", "content": "No sound"}
 ANSWER = {"role": "assistant", "content": "tech"}
 
 
-def test_a_row_has_role_and_content_only(trace):
+def test_a_row_has_role_and_content_only(record):
     """What else was sent with a message stays out of the file."""
-    record = Record([SYSTEM, {**USER, "cache_control": {"type": "ephemeral"}}, ANSWER], trace(), 0)
-    assert OpenAI().row(record) == {"messages": [SYSTEM, USER, ANSWER]}
+    made = record([SYSTEM, {**USER, "cache_control": {"type": "ephemeral"}}, ANSWER])
+    assert OpenAI().row(made) == {"messages": [SYSTEM, USER, ANSWER]}
 
 
 @pytest.mark.parametrize(
@@ -78,11 +77,11 @@ def test_bad_rows_are_told_what_is_wrong(row, problem):
     assert OpenAI().check(row) == [problem]
 
 
-def test_tool_calls_are_seen_not_lost(trace):
+def test_tool_calls_are_seen_not_lost(record):
     """A chat that makes no sense without its tool calls is no good row without them."""
     call = {"role": "assistant", "content": "Let me look.", "tool_calls": [{"id": "1"}]}
     tool = {"role": "tool", "content": "42"}
-    row = OpenAI().row(Record([USER, call, tool, ANSWER], trace(), 0))
+    row = OpenAI().row(record([USER, call, tool, ANSWER]))
     assert OpenAI().check(row) == [
         "message 1: unknown key 'tool_calls'",
         "message 2: role 'tool' is none of system, user, assistant",

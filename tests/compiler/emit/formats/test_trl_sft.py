@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from limbeck.compiler.emit.formats.trl_sft import TRLSFT
-from limbeck.compiler.emit.rows import Record
 
 SYSTEM = {"role": "system", "content": "Route."}
 USER = {"role": "user", "content": "No sound"}
 ANSWER = {"role": "assistant", "content": "tech"}
 
 
-def test_a_row_is_a_conversation(trace):
+def test_a_row_is_a_conversation(record):
     """One column, as SFTTrainer reads it."""
-    row = TRLSFT().row(Record([SYSTEM, USER, ANSWER], trace(), 0))
+    row = TRLSFT().row(record([SYSTEM, USER, ANSWER]))
     assert row == {"messages": [SYSTEM, USER, ANSWER]}
     assert TRLSFT().check(row) == []
 

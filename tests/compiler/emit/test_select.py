@@ -9,18 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.compiler.emit import rows
+from limbeck.compiler.emit.kinds import MAKERS
+from limbeck.compiler.emit.kinds.base import Making
+from limbeck.compiler.emit.render import names_of, renderers
+from limbeck.compiler.emit.select import Wanted, select
 from limbeck.compiler.keep.ledger import Ledger
 from limbeck.errors import TargetError, UsageError
 from limbeck.records import Call, Candidate, Failure, Step
 
 
-def emit(traces, program, *, prompt="bare", adapter="chat", candidate=None, predictor=None, held_out=()):
+def emit(traces, program, *, prompt="bare", adapter="chat", candidate=None, predictor=None, held_out=(), **fields):
     ledger = Ledger()
-    names = rows.names_of(program, predictor)
-    renders = rows.renderers(program, prompt, adapter, candidate)
-    selected = rows.select(traces, names, ledger, held_out)
-    records = list(rows.deduplicate(rows.render_rows(selected, renders, ledger), ledger))
+    names = names_of(program, predictor, whole=fields.pop("whole", False))
+    making = Making(renderers(program, prompt, adapter, candidate, **fields), ledger)
+    groups = select(traces, Wanted(names, held_out=held_out), ledger)
+    records = [record for answers in groups for record in MAKERS["sft"](answers, making)]
     for record in records:
         ledger.emitted(record.id)
     ledger.check()
@@ -38,7 +41,7 @@ def test_a_passed_trace_gives_prompt_and_answer(program, trace):
     assert [message["role"] for message in record.messages] == ["system", "user", "assistant"]
     assert "My invoice is wrong" in record.messages[1]["content"]
     assert record.messages[-1]["content"].startswith("[[ ## team ## ]]\nbilling")
-    assert (record.id, record.predictor, record.lm) == (f"{kept.id}#0", "self", "teacher/big")
+    assert (record.id, record.first.step.predictor) == (f"{kept.id}#0", "self")
 
 
 def test_traces_that_did_not_pass_are_dropped_with_their_reason(program, trace):
@@ -58,7 +61,7 @@ def test_test_data_is_held_out(program, trace):
     """What the gate measures on must not be trained on, whatever the store holds."""
     kept = trace()
     records, ledger = emit([kept, trace("Screen is black", "tech")], program, held_out={kept.example.input_id})
-    assert [record.trace.example.labels["team"] for record in records] == ["tech"]
+    assert [record.first.trace.example.labels["team"] for record in records] == ["tech"]
     assert ledger.reasons() == {"held out": 1}
 
 
@@ -66,18 +69,18 @@ def test_every_step_of_a_loop_gives_a_row(two_steps, trace):
     """A predictor that is called three times is learned from three times."""
     steps = [answer("a"), answer("b"), answer("c")]
     records, _ = emit([trace(steps=steps)], two_steps)
-    assert [record.step_index for record in records] == [0, 1, 2]
+    assert [record.first.index for record in records] == [0, 1, 2]
 
 
 def test_all_predictors_are_emitted_unless_one_is_named(two_steps, trace):
     """Rows say whose they are."""
     steps = [Step("summarize", {"text": "t"}, {"summary": "s"}), answer()]
-    assert [record.predictor for record in emit([trace(steps=steps)], two_steps)[0]] == [
+    assert [record.first.step.predictor for record in emit([trace(steps=steps)], two_steps)[0]] == [
         "summarize",
         "answer",
     ]
     only, ledger = emit([trace(steps=steps)], two_steps, predictor="answer")
-    assert [record.predictor for record in only] == ["answer"]
+    assert [record.first.step.predictor for record in only] == ["answer"]
     assert ledger.n_read == 1
 
 
@@ -97,14 +100,6 @@ def test_steps_that_cannot_be_learned_from_are_in_the_ledger(two_steps, trace):
         "predictor made at run time": 1,
         "step without outputs": 1,
     }
-
-
-def test_the_same_messages_are_emitted_once(program, trace):
-    """The second of two equal rows names the first in the ledger."""
-    first, second = trace(attempt=0), trace(attempt=1)
-    records, ledger = emit([first, second, trace(team="tech")], program)
-    assert [record.trace.id for record in records] == [first.id, trace(team="tech").id]
-    assert ledger.reasons() == {"duplicate": 1}
 
 
 def test_compiled_has_the_candidates_instruction_and_demos(program, trace):
@@ -148,10 +143,6 @@ def test_sent_is_verbatim(program, trace):
         ([], "no messages recorded"),
         ([Call("m", [], "raw")], "no messages recorded"),
         ([Call("m", [{"role": "user", "content": "x"}], None)], "no completion text recorded"),
-        (
-            [Call("m", [{"role": "user", "content": "x"}], "", tool_calls=[{"name": "f"}])],
-            "answer with tool calls",
-        ),
     ],
 )
 def test_sent_needs_what_was_sent(calls, reason, program, trace):
@@ -161,11 +152,20 @@ def test_sent_needs_what_was_sent(calls, reason, program, trace):
     assert ledger.reasons() == {reason: 1}
 
 
+def test_sent_keeps_tools_and_their_calls(program, trace):
+    """An answer that calls a tool is one, and the student is told of the tools."""
+    called = {"id": "1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    call = Call("m", [{"role": "user", "content": "x"}], None, config={"tools": [tool]}, tool_calls=[called])
+    (record,), _ = emit([trace(steps=[Step("self", {}, {"team": "tech"}, [call])])], program, prompt="sent")
+    assert record.completion == [{"role": "assistant", "content": None, "tool_calls": [called]}]
+    assert record.tools == [tool]
+
+
 def test_an_imported_trace_without_calls_is_rendered_from_its_values(program, trace):
     """A log of inputs and outputs is enough for bare prompts."""
     steps = [Step("self", {"ticket": "No sound"}, {"team": "tech"})]
     (record,), _ = emit([trace(steps=steps, origin="import")], program)
-    assert record.lm == "teacher/big"
     assert "No sound" in record.messages[1]["content"]
 
 
@@ -186,14 +186,14 @@ def test_values_that_an_adapter_cannot_take_cost_one_row(trace):
 def test_an_unknown_predictor_is_refused(two_steps):
     """A typo is answered with the nearest name and the whole list."""
     with pytest.raises(UsageError) as caught:
-        rows.names_of(two_steps, "anwser")
+        names_of(two_steps, "anwser")
     assert str(caught.value).endswith("Did you mean 'answer'? Predictors: summarize, answer.")
 
 
 def test_a_program_without_predictors_is_refused():
     """There is nothing to emit for."""
     with pytest.raises(TargetError):
-        rows.names_of(dspy.Module())
+        names_of(dspy.Module())
 
 
 @given(
@@ -207,7 +207,7 @@ def test_a_program_without_predictors_is_refused():
     )
 )
 def test_rows_read_are_rows_emitted_and_rows_in_the_ledger(program, trace, drawn):
-    """Whatever the store holds, the counts add up, and no row is there twice."""
+    """Whatever the store holds, the counts add up."""
 
     def make(text, kind, attempt):
         if kind == "failed":
@@ -219,4 +219,3 @@ def test_rows_read_are_rows_emitted_and_rows_in_the_ledger(program, trace, drawn
 
     records, ledger = emit([make(*item) for item in drawn], program)
     assert ledger.n_read == len(drawn) == len(records) + ledger.n_dropped
-    assert len({str(record.messages) for record in records}) == len(records)

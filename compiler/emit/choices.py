@@ -1,0 +1,188 @@
+"""What the user asks of a dataset, in one object: it makes the dataset, and stands in its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+from ...errors import UsageError
+from ...records import Json
+from ..keep.level import LEVELS
+from .formats.base import Format, get_format
+from .prompt import PromptKind, check_prompt_kind
+from .record import KINDS, Kind, check_kind
+from .split import ONE_SIDE, check_split
+
+Dedup = Literal["none", "exact", "normalised", "near", "semantic"]
+"""Which rows are duplicates: none; the same messages; the same but for case, width and white space; nearly the same
+words; nearly the same meaning. Each includes those before it."""
+
+Prefer = Literal["score", "level", "shortest", "longest"]
+"""What makes one duplicate better than another."""
+
+Private = Literal["keep", "mask", "quarantine"]
+"""What becomes of rows with secrets or personal data in them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the user asks of a dataset.
+
+    Attributes:
+        format: Name of the target's format, or a format.
+        kind: Kind of rows; None is the format's own.
+        prompt: The student's prompt: ``bare``, ``compiled`` or ``sent``.
+        adapter: Writes prompts and answers, except for ``sent``.
+        predictor: Only this predictor.
+        whole: One row for the whole program, from what goes in to what comes out, instead of one for each step.
+        reasoning: Whether the student learns to write the reasoning.
+        failures: Whether answers that did not pass are rows too, with columns ``outcome`` and ``reward``.
+        lm: Only traces of this LM.
+        max_level: Only traces of this level or below, 1 to 6.
+        pairs: What makes one answer of a preference better: ``outcome`` or ``score``.
+        margin: Least difference of scores in a pair, for ``score``.
+        max_pairs: Most pairs of one prompt.
+        neutral: What a neutral step counts as, where a target knows good and bad only.
+        dedup: Which rows are duplicates.
+        similarity: Least similarity of near (Jaccard) or semantic (cosine) duplicates, over 0 to 1.
+        prefer: Which duplicate is kept: by the first of these that tells them apart, else the first one.
+        embedder: Name of an embedding model, for semantic duplicates.
+        against: Files whose texts no row may contain, beside the task's test data.
+        overlap: Share of a test text's n-grams that a row must contain to count as contaminated, over 0 to 1.
+        split: Shares by name, adding up to 1.
+        together: What falls on one side: rows of one ``input``, or also rows whose inputs are ``near`` each other.
+        stratify: Field whose values each side has in like shares; "" for none, None for the field with labels.
+        apart_from: Dataset directories; rows with an input that one of them has are left out.
+        per_input: Most rows of one input.
+        balance: Facet (``label``, ``source``, ``difficulty``, ``length``) whose values get as many rows as the rarest.
+        quotas: Most rows by facet and value, such as ``{"label": {"spam": 100}}``.
+        limit: Most rows in all.
+        shuffle: Whether rows are written in an order that is random, by the seed.
+        private: What becomes of rows with secrets or personal data in them.
+        licence: Licence for the card; None to take those of the data.
+        seed: Decides sides, quotas and order.
+    """
+
+    format: str | Format = "openai"
+    kind: Kind | None = None
+    prompt: PromptKind = "bare"
+    adapter: str = "chat"
+    predictor: str | None = None
+    whole: bool = False
+    reasoning: bool = True
+    failures: bool = False
+    lm: str | None = None
+    max_level: int | None = None
+    pairs: Literal["outcome", "score"] = "outcome"
+    margin: float = 0.1
+    max_pairs: int = 4
+    neutral: Literal["positive", "negative"] = "positive"
+    dedup: Dedup = "exact"
+    similarity: float = 0.8
+    prefer: tuple[Prefer, ...] = ("score", "level", "shortest")
+    embedder: str | None = None
+    against: tuple[str, ...] = ()
+    overlap: float = 0.5
+    split: Mapping[str, float] = field(default_factory=lambda: ONE_SIDE)
+    together: Literal["input", "near"] = "near"
+    stratify: str | None = None
+    apart_from: tuple[str, ...] = ()
+    per_input: int | None = None
+    balance: str | None = None
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    limit: int | None = None
+    shuffle: bool = False
+    private: Private = "keep"
+    licence: str | None = None
+    seed: int = 0
+
+    def target(self) -> Format:
+        """The format.
+
+        Raises:
+            UsageError: There is none of this name.
+        """
+        return get_format(self.format) if isinstance(self.format, str) else self.format
+
+    def check(self) -> tuple[Format, Kind]:
+        """See that everything fits together; return the format, and the kind of rows that it is to hold.
+
+        Raises:
+            UsageError: Something does not.
+        """
+        target = self.target()
+        kind = self.kind or target.kinds[0]
+        check_kind(kind)
+        if kind not in target.kinds:
+            raise UsageError(
+                f"Format {target.name!r} has no rows of kind {kind!r}; it has {', '.join(target.kinds)}.",
+                hint=f"Leave out --kind, or take another format. Kinds: {', '.join(KINDS)}.",
+            )
+        if self.failures and not target.extra_columns:
+            raise UsageError(
+                f"Format {target.name!r} has no place for the outcome and reward of failures.",
+                hint="Take a format with columns, such as parquet or trl-sft.",
+            )
+        check_prompt_kind(self.prompt)
+        check_split(self.split)
+        self._check_words()
+        self._check_numbers()
+        return target, kind
+
+    def _check_words(self) -> None:
+        for name, known in _WORDS.items():
+            _one_of(name, getattr(self, name), known)
+        for value in self.prefer:
+            _one_of("prefer", value, get_args(Prefer))
+
+    def _check_numbers(self) -> None:
+        for name in ("similarity", "overlap"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise UsageError(f"{name}={value!r} is no share.", hint="Give a number over 0, at most 1.")
+        for name in ("max_pairs", "per_input", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name}={value!r} is too small.", hint="Give 1 or more.")
+        if not self.margin > 0:
+            raise UsageError(f"margin={self.margin!r} is too small.", hint="Ties never pair; give a number over 0.")
+        if self.max_level is not None and self.max_level not in LEVELS:
+            raise UsageError(
+                f"max_level={self.max_level!r} is no level.", hint="Levels are 1 to 6; see docs/verifiers.md."
+            )
+
+    def as_json(self) -> Json:
+        """Everything, as it stands in the manifest."""
+        facts = asdict(self) if isinstance(self.format, str) else {**self.__dict__, "format": self.format.name}
+        return {**facts, "split": dict(self.split), "quotas": {name: dict(of) for name, of in self.quotas.items()}}
+
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "pairs": ("outcome", "score"),
+    "neutral": ("positive", "negative"),
+    "dedup": get_args(Dedup),
+    "together": ("input", "near"),
+    "private": get_args(Private),
+}
+
+
+def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{name}={value!r} is none of {', '.join(known)}.", hint=f"Choose one of them for {name}.")
+
+
+def make_choices(given: Mapping[str, Any]) -> Choices:
+    """Make choices of what was given by name.
+
+    Raises:
+        UsageError: A name is none of theirs.
+    """
+    known = [item.name for item in fields(Choices)]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+            raise UsageError(f"Unknown choice {name!r} for a dataset.", hint=hint)
+    return Choices(**given)

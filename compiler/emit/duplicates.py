@@ -1,0 +1,65 @@
+"""Duplicates: which rows say the same, and which of them is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import orjson
+
+from .choices import Dedup, Prefer
+from .record import Record
+from .spool import Numbers, Spool
+
+
+def digest_of(record: Record, mode: Dedup) -> bytes:
+    """16 bytes that are equal for rows that are exact or normalised duplicates.
+
+    Raises:
+        orjson.JSONEncodeError: The record holds what is no JSON.
+        UnicodeEncodeError: Its text is no valid Unicode.
+    """
+    if mode != "exact":
+        normal = unicodedata.normalize("NFKC", f"{record.input_text}\0{record.answer_text}").casefold()
+        return hashlib.blake2b(" ".join(normal.split()).encode(), digest_size=16).digest()
+    facts = [record.prompt, record.completion, record.rejected, record.label, record.tools]
+    return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
+
+
+def drop_duplicates(spool: Spool, prefer: Sequence[Prefer]) -> None:
+    """Of rows with equal digests keep the best."""
+    words = spool.columns.digest
+    if len(words) < 2:
+        return
+    _, group = np.unique(words.view([("", words.dtype)] * 2).ravel(), return_inverse=True)
+    keep_best(spool, group, prefer, "duplicate")
+
+
+def keep_best(spool: Spool, group: Numbers, prefer: Sequence[Prefer], reason: str) -> None:
+    """Of each group of rows keep the best; the rest goes to the ledger with the id of the one that stays.
+
+    Args:
+        spool: The rows.
+        group: A number for each row, equal for rows of one group.
+        prefer: What makes a row better, the most important first; rows that are equal in it all: the first one.
+        reason: The ledger's reason.
+    """
+    alive = np.flatnonzero(spool.alive)
+    worse = [_WORSE[name](spool)[alive] for name in prefer]
+    order = alive[np.lexsort([*reversed(worse), group[alive]])]  # stable: the first one where all is equal
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    best = np.arange(len(group))
+    best[order] = np.repeat(order[starts], np.diff([*starts, len(order)]))
+    lost = np.flatnonzero(spool.alive & (best != np.arange(len(group))))
+    spool.drop(lost.tolist(), reason, lambda index: f"of {spool.id(best[index])}")
+
+
+_WORSE: dict[str, Callable[[Spool], Numbers]] = {
+    "score": lambda spool: -np.nan_to_num(spool.columns.score, nan=-np.inf),
+    "level": lambda spool: np.where(spool.columns.level, spool.columns.level, 7),
+    "shortest": lambda spool: spool.columns.characters,
+    "longest": lambda spool: -spool.columns.characters.astype(np.int64),
+}
+"""Numbers that are smaller for better rows."""

@@ -1,0 +1,107 @@
+"""What makes records of answers: one function a kind, by the name of the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import orjson
+
+from ....records import Json, Outcome
+from ...keep.ledger import Ledger
+from ..record import Answer, Record, Rendered
+from ..render import NotRenderable, Render, value_text
+
+NOT_JSON = "cannot be written as JSON"
+"""Reason of what holds no valid Unicode, or an object that came in from Python."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a maker of records is given.
+
+    Attributes:
+        renders: Renders a step, by predictor.
+        ledger: Counts answers that give no record.
+        failures: Whether answers that did not pass are wanted, with their outcome and reward.
+        pairs: What makes one answer better than another: ``outcome`` (one passed and the other was rejected) or
+            ``score`` (scores that lie apart by the margin).
+        margin: Least difference of scores, for ``score``.
+        max_pairs: Most pairs of one prompt.
+        neutral: What a neutral step counts as, where a target knows good and bad only.
+        fields: Output fields that hold labels, for ``soft``; empty to take all.
+    """
+
+    renders: Mapping[str, Render]
+    ledger: Ledger
+    failures: bool = False
+    pairs: Literal["outcome", "score"] = "outcome"
+    margin: float = 0.1
+    max_pairs: int = 4
+    neutral: Literal["positive", "negative"] = "positive"
+    fields: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer, rendered."""
+
+    answer: Answer
+    chat: Rendered
+
+    @property
+    def input_text(self) -> str:
+        """What went into the step, as text."""
+        return value_text(self.answer.step.inputs)
+
+    @property
+    def columns(self) -> Json:
+        """Outcome and reward."""
+        return {"outcome": self.answer.outcome, "reward": self.answer.reward}
+
+
+def rendered(answers: Iterable[Answer], making: Making) -> Iterator[Shown]:
+    """Render each answer; those that cannot be go to the ledger."""
+    for answer in answers:
+        step = answer.step
+        try:
+            chat = making.renders[step.predictor or ""](step)
+        except NotRenderable as problem:
+            making.ledger.dropped(answer.id, problem.reason, problem.detail)
+        except Exception as error:  # noqa: BLE001  # values of a log can be anything; they cost one row
+            making.ledger.dropped(answer.id, "cannot be rendered", f"{type(error).__name__}: {error}")
+        else:
+            yield Shown(answer, chat)
+
+
+def by_prompt(answers: Iterable[Answer], making: Making) -> Iterator[list[Shown]]:
+    """Render the answers to one input, and put those with the same predictor and prompt together."""
+    groups: dict[bytes, list[Shown]] = {}
+    for shown in rendered(answers, making):
+        try:
+            key = orjson.dumps([shown.answer.step.predictor, shown.chat.prompt])
+        except orjson.JSONEncodeError as error:
+            making.ledger.dropped(shown.answer.id, NOT_JSON, str(error))
+        else:
+            groups.setdefault(key, []).append(shown)
+    yield from groups.values()
+
+
+class Maker(Protocol):
+    """Makes records of the answers of one kind.
+
+    Answers that give no record of their own are told to the ledger: ``dropped`` where they are of no use, ``combined``
+    where several became one record, and ``formed`` for each such record.
+
+    Attributes:
+        outcomes: Outcomes of traces that it can use.
+        unjudged: Whether it can use traces that nothing has judged.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    unjudged: bool
+
+    def __call__(self, answers: list[Answer], making: Making, /) -> Iterator[Record]:
+        """Make the records of the answers to one input."""
+        ...

@@ -1,0 +1,135 @@
+"""Which answers of the stored traces may become rows. What is left out goes to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ...records import Outcome, Step, Trace
+from ..keep.ledger import Ledger
+from ..keep.level import level_of
+from .record import PROGRAM, WHOLE, Answer
+
+Problem = tuple[str, str]
+"""Reason and detail, as the ledger has them; ``("", "")`` is none."""
+
+_FINE: Problem = ("", "")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes:
+        names: Names of the predictors; ``PROGRAM`` for the program as a whole.
+        outcomes: What became of the traces that are wanted.
+        lm: Only traces of this LM.
+        held_out: ``input_id`` of examples that must not be trained on: the task's test data.
+        elsewhere: ``input_id`` of examples that another dataset has, which this one is to have none of.
+        is_current: Whether the verdicts of a trace are those of the metric and the checks as they are now.
+        max_level: Passed traces of a higher level, or of none, are left out.
+        raw: Whether steps whose answer could not be parsed are wanted too.
+        unjudged: Whether traces that nothing has judged are wanted too.
+    """
+
+    names: Collection[str]
+    outcomes: Sequence[Outcome] = ("passed",)
+    lm: str | None = None
+    held_out: Collection[str] = ()
+    elsewhere: Collection[str] = ()
+    is_current: Callable[[Trace], bool] | None = None
+    max_level: int | None = None
+    raw: bool = False
+    unjudged: bool = False
+
+
+def select(traces: Iterable[Trace], wanted: Wanted, ledger: Ledger) -> Iterator[list[Answer]]:
+    """Pick the answers to emit; those of one input together.
+
+    What is counted is the answer: a trace that is wanted gives one for each step of the predictors asked for, and a
+    trace that gives none is itself one.
+
+    Args:
+        traces: Traces in the order in which rows shall stand, with those of equal inputs side by side.
+        wanted: What is asked for.
+        ledger: Counts what is read, and why some of it goes no further.
+    """
+    for _, same in groupby(traces, key=lambda trace: trace.example.input_id):
+        group = list(same)
+        judged = [trace for trace in group if trace.verdicts]
+        attempts, passes = len(judged), sum(trace.outcome == "passed" for trace in judged)
+        picked: list[Answer] = []
+        for trace in group:
+            if wanted.lm is None or trace.lm == wanted.lm:
+                picked += _answers(trace, wanted, ledger, attempts, passes)
+        if picked:
+            yield picked
+
+
+def _answers(trace: Trace, wanted: Wanted, ledger: Ledger, attempts: int, passes: int) -> Iterator[Answer]:
+    reason, detail = _refusal(trace, wanted)
+    indices = [] if reason else _indices(trace, wanted.names)
+    if not indices:
+        ledger.read(trace.id)
+        ledger.dropped(trace.id, reason or "no step of the predictor", detail)
+    for index in indices:
+        answer = Answer(trace, index, attempts, passes)
+        ledger.read(answer.id)
+        reason, detail = _step_problem(answer.step, raw=wanted.raw)
+        if reason:
+            ledger.dropped(answer.id, reason, detail)
+        else:
+            yield answer
+
+
+def _indices(trace: Trace, names: Collection[str]) -> list[int]:
+    if PROGRAM in names:
+        return [WHOLE]
+    return [index for index, step in enumerate(trace.steps) if step.predictor is None or step.predictor in names]
+
+
+def _refusal(trace: Trace, wanted: Wanted) -> Problem:
+    """Why a whole trace is left out, if it is."""
+    outcome = trace.outcome
+    unjudged = outcome == "rejected" and not trace.verdicts
+    if outcome not in wanted.outcomes and not (unjudged and wanted.unjudged):
+        return _not_wanted(trace, outcome)
+    if unjudged and not wanted.unjudged:
+        return "not verified", ""
+    if trace.example.input_id in wanted.held_out:
+        return "held out", "its input is in the test data"
+    if trace.example.input_id in wanted.elsewhere:
+        return "in the other dataset", "its input is there too"
+    if trace.verdicts and wanted.is_current is not None and not wanted.is_current(trace):
+        return "outdated verdict", "the metric or a check changed since: run limbeck verify"
+    if wanted.max_level is not None and outcome == "passed":
+        return _level_problem(trace, wanted.max_level)
+    return _FINE
+
+
+def _not_wanted(trace: Trace, outcome: Outcome) -> Problem:
+    if outcome == "failed":
+        broken = next((verdict.error for verdict in trace.verdicts if verdict.error), None)
+        return f"failed: {trace.reason}", trace.failure.message if trace.failure else broken or ""
+    if outcome == "rejected" and trace.verdicts:
+        return "rejected", ", ".join(verdict.verifier for verdict in trace.verdicts if not verdict.passed)
+    return ("passed", "only others are wanted") if outcome == "passed" else ("not verified", "")
+
+
+def _level_problem(trace: Trace, highest: int) -> Problem:
+    level = level_of(trace)
+    if level.number is None:
+        return "no level", level.why
+    return _FINE if level.number <= highest else (f"level above {highest}", f"level {level.number}: {level.why}")
+
+
+def _step_problem(step: Step, *, raw: bool) -> Problem:
+    """Why a step of a trace that is wanted is left out, if it is."""
+    if step.predictor is None:
+        return "predictor made at run time", "it has no name in the program"
+    if step.outputs is None and raw and step.completion:
+        return _FINE
+    if step.error is not None or step.outputs is None:
+        return "step without outputs", step.error or ""
+    return _FINE
