@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Itera
 from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -24,11 +23,13 @@ from .compiler.calibrated import Calibrated
 from .compiler.check import Checked, check_task
 from .compiler.compile import Compiled, compile_task
 from .compiler.emit.artifact import load_artifact
-from .compiler.emit.choices import Choices, make_choices
-from .compiler.emit.dataset import DatasetResult, Source
-from .compiler.emit.dataset import export as export_traces
+from .compiler.emit.card import command
+from .compiler.emit.choices import make_choices
 from .compiler.emit.outdir import check_out
+from .compiler.emit.result import DatasetResult
+from .compiler.emit.why import Why, explain
 from .compiler.evaluate import Evaluated, evaluate_task
+from .compiler.export import export_task
 from .compiler.ingest import Ingested, ingest_rows
 from .compiler.keep.store import Store
 from .compiler.labelled import Columns
@@ -38,8 +39,6 @@ from .compiler.predict import predict
 from .compiler.reverify import Reverified, reverify_task
 from .compiler.session import DEFAULT_STORE, Options
 from .compiler.value import Valued, value_task
-from .compiler.verify.base import is_current
-from .compiler.verify.registry import verifiers_of
 from .compiler.worth import is_sound
 from .errors import DataError, LimbeckError, LMSetupError, TargetError, UsageError
 from .optimizers.auto import AUTO
@@ -269,9 +268,11 @@ async def acalibrate(
 
 async def aexport(
     target: Target, out: str | Path, *, metric: Any = None, verifiers: Sequence[Any] = (),
-    adapter: str | None = None, store: str | Path = DEFAULT_STORE, **choices: Any,
+    adapter: str | None = None, store: str | Path = DEFAULT_STORE, judging: Sequence[str] = (), **choices: Any,
 ) -> DatasetResult:  # fmt: skip
-    """Write the kept traces of a task as a dataset. Rows with an input of the task's test data are left out.
+    """Write the stored traces of a task as a dataset for a trainer.
+
+    Rows with an input of the task's test data are left out, and so are rows that contain one.
 
     Args:
         target: The task, or the artifact directory whose compiled prompt is wanted.
@@ -280,6 +281,7 @@ async def aexport(
         verifiers: What else judges, beside what the task lists: names, or objects of ``limbeck.verifiers``.
         adapter: Writes prompts and answers; default: the artifact's, else ``chat``.
         store: Path or URL of the store.
+        judging: Flags that name metric and verifiers on the command line, for the card.
         **choices: See ``compiler.emit.choices.Choices``: ``format``, ``prompt``, ``split`` and many more.
 
     Raises:
@@ -289,41 +291,35 @@ async def aexport(
     wanted = make_choices({**choices, "adapter": adapter or _adapter_of(target)})
     task, candidate = load(target, metric=metric, verifiers=verifiers, need_metric=False)
     stop = threading.Event()
+    named = isinstance(target, str | Path)
+    line = command(str(target), wanted, judging=judging) if named and isinstance(wanted.format, str) else None
     try:
-        return await asyncio.to_thread(_export, task, candidate, wanted, Path(out), store, stop)
+        return await asyncio.to_thread(
+            export_task, task, candidate, wanted, Path(out), store=store, stop=stop, command=line
+        )
     finally:
         stop.set()  # where this was cancelled the thread would go on, and be waited for
 
 
-def _export(
-    task: Task, candidate: Candidate | None, choices: Choices, out: Path, store: str | Path, stop: threading.Event
-) -> DatasetResult:
+async def awhy(dataset: str | Path, row: str, *, store: str | Path = DEFAULT_STORE) -> Why:
+    """Tell where a row of a dataset comes from: its trace, verdicts, prompt, LM and run; or why it was left out.
+
+    Args:
+        dataset: A directory that ``export`` wrote.
+        row: ``train:12`` (split and line), an id, or how the hash of the row's line starts.
+        store: Where the traces are; without it there is what the dataset itself tells.
+
+    Raises:
+        UsageError: There is no such dataset or row, or something cannot be read.
+    """
+    return await asyncio.to_thread(_why, Path(dataset), row, store)
+
+
+def _why(dataset: Path, row: str, store: str | Path) -> Why:
+    if "://" not in str(store) and not Path(store).exists():
+        return explain(dataset, row)
     with Store.open(store, create=False) as kept:
-        verifiers = verifiers_of(task) if task.metric is not None or task.verifiers else None
-        source = Source(
-            program=task.program,
-            candidate=candidate,
-            task=task.name or "",
-            held_out=_held_out(task, kept, choices.seed),
-            is_current=partial(is_current, verifiers=verifiers) if verifiers else None,
-        )
-        traces = _until(stop, kept.traces(task=task.name or "", order="input"))
-        return export_traces(traces, source, choices, out=out)
-
-
-def _held_out(task: Task, kept: Store, seed: int) -> set[str]:
-    """Inputs of the task's test rows, and of those of every compile in the store, whatever seed or files it had."""
-    inputs = {e.input_id for e in make_splits(task, seed=seed).test} if _has_data(task) else set()
-    for found in kept.runs(task=task.name or "", command="compile"):
-        inputs |= set((found.summary or {}).get("test_inputs", ()))
-    return inputs
-
-
-def _until(stop: threading.Event, items: Iterable[T]) -> Iterator[T]:
-    for item in items:
-        if stop.is_set():
-            raise asyncio.CancelledError
-        yield item
+        return explain(dataset, row, kept)
 
 
 async def avalue(
@@ -468,6 +464,7 @@ run = _sync(arun)
 ingest = _sync(aingest)
 verify = _sync(averify)
 export = _sync(aexport)
+why = _sync(awhy)
 check = _sync(acheck)
 value = _sync(avalue)
 calibrate = _sync(acalibrate)

@@ -23,6 +23,7 @@ COMMANDS = {
     "calibrate": "calibrate",
     "traces": "traces",
     "export": "export",
+    "why": "why",
     "report": "report",
     "value": "value",
     "doctor": "doctor",

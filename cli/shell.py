@@ -6,7 +6,7 @@ import functools
 import gc
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -218,13 +218,39 @@ _COMMON = (
 )
 
 
-def define(name: str, *options: Callable[..., Any], light: bool = False) -> Callable[..., click.Command]:
+class Sectioned(click.Command):
+    """A command whose help lists its options under several headings.
+
+    Attributes:
+        sections: Headings, each by the name of the first option that stands under it.
+    """
+
+    sections: Mapping[str, str] = {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each list under its heading."""
+        lists: dict[str, list[tuple[str, str]]] = {}
+        heading = "Options"
+        for param in self.get_params(ctx):
+            heading = self.sections.get(param.name or "", heading)
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                lists.setdefault(heading, []).append(record)
+        for title, records in lists.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def define(
+    name: str, *options: Callable[..., Any], light: bool = False, sections: Mapping[str, str] | None = None
+) -> Callable[..., click.Command]:
     """Make a command of a function that is given a ``Shell`` and the options, and may return an exit code.
 
     Args:
         name: As the user writes it.
         options: Click decorators, in the order of the help.
         light: Whether it needs none of the heavy libraries.
+        sections: Headings of the help, each by the name of the first option that stands under it.
     """
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
@@ -246,6 +272,8 @@ def define(name: str, *options: Callable[..., Any], light: bool = False) -> Call
         decorated: Callable[..., None] = run
         for option in reversed([*options, *_COMMON]):
             decorated = option(decorated)
-        return click.command(name)(decorated)
+        made = click.command(name, cls=Sectioned)(decorated)
+        made.sections = sections or {}
+        return made
 
     return decorate

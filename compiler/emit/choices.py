@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...records import Json
 from ..keep.level import LEVELS
 from .formats.base import Format, get_format
+from .labels import check_facets, check_quotas
 from .prompt import PromptKind, check_prompt_kind
 from .record import KINDS, Kind, check_kind
 from .split import ONE_SIDE, check_split
@@ -56,7 +57,8 @@ class Choices:
         stratify: Field whose values each side has in like shares; "" for none, None for the field with labels.
         apart_from: Dataset directories; rows with an input that one of them has are left out.
         per_input: Most rows of one input.
-        balance: Facet (``label``, ``source``, ``difficulty``, ``length``) whose values get as many rows as the rarest.
+        balance: Facet (``label``, ``source``, ``difficulty``, ``length``, ``lm``, ``level``) whose
+            values get as many rows as the rarest.
         quotas: Most rows by facet and value, such as ``{"label": {"spam": 100}}``.
         limit: Most rows in all.
         shuffle: Whether rows are written in an order that is random, by the seed.
@@ -127,6 +129,8 @@ class Choices:
             )
         check_prompt_kind(self.prompt)
         check_split(self.split)
+        check_quotas(self.quotas)
+        check_facets([self.balance] if self.balance is not None else [])
         self._check_words()
         self._check_numbers()
         return target, kind

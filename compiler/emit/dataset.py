@@ -1,42 +1,44 @@
-"""A dataset directory from stored traces: streamed, nothing half-written, nothing silently lost.
+"""A dataset directory from stored traces: nothing half-written, nothing silently lost.
 
-The stages, each a plain function: select -> make (one kind of rows) -> check by the target's rules -> spool; then,
-with all rows on disk and numbers about each in memory: duplicates -> sides -> write. What a stage drops it writes into
+The first half streams traces into rows that wait on disk (``stream``). With all of them there, and numbers about each
+in memory, the second half decides: duplicates -> quotas -> sides -> order -> write. What a stage drops it writes into
 the ledger.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import numpy as np
-import orjson
-
-from ...records import Candidate, Json, Outcome, Trace
-from .. import results
+from ...records import Candidate, Outcome, Trace
 from ..keep.ledger import Ledger
-from ..keep.level import level_of
-from ..results import Result, Shown
-from . import card
+from .against import TestTexts, file_texts
+from .apart import inputs_of
 from .choices import Choices
-from .duplicates import digest_of, drop_duplicates
+from .decontaminate import REASON, Quarantine, decontaminate
+from .duplicates import drop_duplicates
 from .formats.base import Format, RowFile, Written
 from .kinds import MAKERS
-from .kinds.base import NOT_JSON, Making
-from .labels import label_fields, label_of, source_of
+from .kinds.base import Making
+from .kinds.unpaired import weights
+from .labels import label_fields
+from .manifest import write_manifest
+from .mix import mix
+from .order import ordered
 from .outdir import LineFile, new_directory, writing
-from .provenance import placed, provenance, versions
-from .record import Record
+from .provenance import placed
 from .render import names_of, renderers
-from .select import Wanted, select
-from .split import sides
-from .spool import Item, Numbers, Spool
+from .result import DatasetResult
+from .select import Wanted
+from .split import place
+from .spool import Numbers, Spool
+from .stream import Neighbours, check, fill, make
+from .tally import Tally, tally_columns
+from .words import with_words
 
 if TYPE_CHECKING:
     import dspy
@@ -44,63 +46,6 @@ if TYPE_CHECKING:
     from .record import Kind
 
 PROVENANCE, LEDGER = "provenance.jsonl", "ledger.jsonl"
-
-
-@dataclass(frozen=True, repr=False)
-class DatasetResult(Result):
-    """What ``export`` wrote.
-
-    Attributes:
-        path: The directory.
-        format: Name of the format.
-        kind: Kind of the rows.
-        prompt: The student's prompt.
-        rows: Rows written, by split.
-        read: Answers read. Read + formed = combined + rows written + dropped.
-        combined: Answers that became part of a row made of several.
-        formed: Rows that were made of several answers.
-        dropped: Answers and rows not emitted, by reason.
-        warnings: What a trainer might stumble over.
-        levels: Rows written, by level; ``none`` where nothing says.
-    """
-
-    path: Path
-    format: str
-    kind: str
-    prompt: str
-    rows: Mapping[str, int]
-    read: int
-    combined: int
-    formed: int
-    dropped: Mapping[str, int]
-    warnings: tuple[str, ...] = field(default=())
-    levels: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def emitted(self) -> int:
-        """Rows written in all."""
-        return sum(self.rows.values())
-
-    def as_json(self) -> Json:
-        """One JSON object with everything."""
-        return {
-            "dataset": str(self.path), "format": self.format, "kind": self.kind, "prompt": self.prompt,
-            "rows": dict(self.rows), "read": self.read, "combined": self.combined, "formed": self.formed,
-            "emitted": self.emitted, "dropped": dict(self.dropped), "levels": dict(self.levels),
-            "warnings": list(self.warnings),
-        }  # fmt: skip
-
-    def shown(self) -> Shown:
-        """Where every row read went."""
-        return Shown(
-            f"{self.emitted:,} of {self.read:,} rows written to {self.path}",
-            results.facts(
-                ("rows", results.sizes(self.rows)),
-                ("format", f"{self.format}, {self.prompt} prompts"),
-                ("not written", results.counts(self.dropped)),
-                *(("warning", text) for text in self.warnings),
-            ),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +57,18 @@ class Source:
         candidate: The compiled one, for prompt ``compiled``.
         task: Name of the task.
         held_out: ``input_id`` of examples that must not be trained on: the task's test data.
+        tests: Texts of that data, each with its ``file:line``; rows that contain one are put aside.
         is_current: Whether a trace's verdicts are those of the metric as it is now; others are left out.
+        command: The command line that makes the dataset again, for the card.
     """
 
     program: dspy.Module
     candidate: Candidate | None = None
     task: str = ""
     held_out: Collection[str] = ()
+    tests: Collection[tuple[str, str]] = ()
     is_current: Callable[[Trace], bool] | None = None
+    command: str | None = None
 
 
 def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path) -> DatasetResult:
@@ -135,192 +84,147 @@ def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Pa
         out: Directory to make. Its parents are made too.
 
     Raises:
+        DataError: A file to compare with cannot be read.
+        MissingExtra: What a choice needs is not installed.
         OutputError: The directory is not empty or cannot be written.
         TargetError: The program has no predictor.
         UsageError: The choices do not fit together, or not the program.
     """
     target, kind = choices.check()
     names = names_of(source.program, choices.predictor, whole=choices.whole)
-    renders = renderers(
-        source.program, choices.prompt, choices.adapter, source.candidate, reasoning=choices.reasoning,
-        raw=choices.failures,
-    )  # fmt: skip
     ledger = Ledger()
-    labels = label_fields(source.program, choices.stratify)
-    records = _records(traces, source, choices, kind, names, Making(
-        renders, ledger, failures=choices.failures, pairs=choices.pairs, margin=choices.margin,
-        max_pairs=choices.max_pairs, neutral=choices.neutral, fields=labels,
-    ))  # fmt: skip
-    with new_directory(out) as work, Spool(work, ledger) as spool:
-        tally = _fill(spool, check(records, target, ledger), choices, labels)
-        if choices.dedup != "none":
-            drop_duplicates(spool, choices.prefer)
-        names_of_sides = list(choices.split)
-        placed_on = sides(spool.columns.input, choices.split, choices.seed)
-        order = np.flatnonzero(spool.alive)
-        counts = _write(spool, work, target, names_of_sides, placed_on, order)
-        written = Written(source.task, kind, counts, {name: target.path(name) for name in counts}, **tally)
-        _beside(work, target, written)
-        result = _result(out, target, kind, choices, counts, _levels(spool), ledger)
+    wanted, making = _wanted(source, choices, kind, names), _making(source, choices, ledger)
+    tests = TestTexts([*source.tests, *file_texts(choices.against)], choices.overlap)
+    with ExitStack() as stack:
+        work = stack.enter_context(new_directory(out))
+        spool = stack.enter_context(Spool(work, ledger))
+        near = stack.enter_context(Neighbours(work, choices))
+        with ExitStack() as first_half:
+            items = check(make(traces, wanted, kind, making), target, ledger)
+            if near.needed or tests.n_texts:
+                items = with_words(items)
+            if tests.n_texts:
+                quarantine = first_half.enter_context(Quarantine(work, tests))
+                items = decontaminate(items, tests, quarantine, ledger)
+            fill(spool, items, near, making.fields, choices.dedup)
+        found = {"test rows": tests.n_rows, "contaminated": ledger.reasons().get(REASON, 0)} if tests.n_texts else {}
+        warnings = _reduce(spool, near, choices)
+        sides, more = place(spool, choices.split, choices.seed, near.of_inputs(), stratify=choices.stratify != "")
+        tally = Tally()
+        written = _write(spool, work, target, kind, source.task, choices, sides, tally)
+        result = _result(out, choices, written, spool, [*warnings, *more, *_few(written, target)])
         ledger.check()
         ledger.write(work / LEDGER)
-        _write_manifest(work, source, choices, names, result, written)
+        counts = {**tally.as_json(), **tally_columns(spool, list(choices.split), sides)}
+        about = {"dropped_first": ledger.first(), "tally": counts, **({"contamination": found} if found else {})}
+        write_manifest(work, source, choices, names, result, written, about)
     return result
 
 
-def _records(
-    traces: Iterable[Trace], source: Source, choices: Choices, kind: Kind, names: list[str], making: Making
-) -> Iterator[Record]:
-    """Select answers, and make records of those to each input."""
+def _wanted(source: Source, choices: Choices, kind: Kind, names: list[str]) -> Wanted:
     maker = MAKERS[kind]
-    wanted = Wanted(
+    return Wanted(
         names=names,
         outcomes=get_args(Outcome) if choices.failures else maker.outcomes,
         lm=choices.lm,
         held_out=source.held_out,
+        elsewhere=inputs_of(*choices.apart_from) if choices.apart_from else (),
         is_current=source.is_current,
         max_level=choices.max_level,
         raw=choices.failures,
         unjudged=maker.unjudged,
     )
-    for answers in select(traces, wanted, making.ledger):
-        yield from maker(answers, making)
 
 
-def check(records: Iterable[Record], target: Format, ledger: Ledger) -> Iterator[Item]:
-    """Make the row of each record; drop what the target would not take."""
-    for record in records:
-        row = target.row(record)
-        if problems := target.check(row):
-            ledger.dropped(record.id, "format check failed", "; ".join(problems))
-            continue
-        try:
-            line = orjson.dumps(row)
-        except orjson.JSONEncodeError as error:
-            ledger.dropped(record.id, NOT_JSON, str(error))
-        else:
-            yield Item(record, line)
+def _making(source: Source, choices: Choices, ledger: Ledger) -> Making:
+    renders = renderers(
+        source.program, choices.prompt, choices.adapter, source.candidate, reasoning=choices.reasoning,
+        raw=choices.failures,
+    )  # fmt: skip
+    return Making(
+        renders,
+        ledger,
+        failures=choices.failures,
+        pairs=choices.pairs,
+        margin=choices.margin,
+        max_pairs=choices.max_pairs,
+        neutral=choices.neutral,
+        fields=label_fields(source.program, choices.stratify or None),
+    )
 
 
-def _fill(spool: Spool, items: Iterable[Item], choices: Choices, labels: tuple[str, ...]) -> Json:
-    """Put every row into the spool, and seal it; return what is to be known of the rows as a whole."""
-    positives, tools = 0, False
-    for item in items:
-        record = item.record
-        level = level_of(record.first.trace)
-        try:
-            origin = orjson.dumps(provenance(record, level))
-            digest = digest_of(record, choices.dedup)
-        except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
-            spool.ledger.dropped(record.id, NOT_JSON, str(error))
-            continue
-        spool.add(item, origin=origin, digest=digest, level=level.number or 0, label=label_of(record, labels),
-                  source=source_of(record))  # fmt: skip
-        positives += record.label is True
-        tools = tools or bool(record.tools)
-    spool.seal()
-    return {"positives": positives, "tools": tools}
+def _reduce(spool: Spool, near: Neighbours, choices: Choices) -> list[str]:
+    """Drop duplicates, then what the quotas leave no room for; return warnings."""
+    if choices.dedup != "none":
+        drop_duplicates(spool, choices.prefer)
+    near.drop_rows(spool, choices.prefer)
+    return mix(spool, choices)
 
 
 def _write(
-    spool: Spool, work: Path, target: Format, names: list[str], placed_on: Numbers, order: Numbers
-) -> dict[str, int]:
-    """Write rows and provenance; return the rows of each side."""
+    spool: Spool, work: Path, target: Format, kind: Kind, task: str, choices: Choices, sides: Numbers, tally: Tally
+) -> Written:
+    """Write rows, their provenance, and what the target wants beside them."""
+    names = list(choices.split)
     counts = dict.fromkeys(names, 0)
     with ExitStack() as stack:
-        files: list[RowFile] = []
-        for name in names:
-            path = work / target.path(name)
-            with writing(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            files.append(stack.enter_context(target.open(path)))
+        files = [stack.enter_context(_open(work / target.path(name), target)) for name in names]
         origins = stack.enter_context(LineFile(work / PROVENANCE))
-        for index in order.tolist():
+        for index in ordered(spool, choices.seed, shuffle=choices.shuffle).tolist():
             row, origin = spool.read(index)
-            name = names[placed_on[index]]
+            side = sides[index]
+            name = names[side]
             counts[name] += 1
-            files[placed_on[index]].write(row)
+            files[side].write(row)
             origins.write(placed(origin, name, counts[name], row))
+            tally.add(origin)
             spool.ledger.emitted()
-    return counts
-
-
-def _beside(work: Path, target: Format, written: Written) -> None:
-    """Write what the target wants beside the rows."""
+    written = Written(
+        task,
+        kind,
+        counts,
+        {name: target.path(name) for name in names},
+        positives=int((spool.columns.good[spool.alive] == 1).sum()),
+        tools=bool(spool.columns.tools[spool.alive].any()),
+        columns=("outcome", "reward") if choices.failures else (),
+    )
     for name, content in target.beside(written).items():
-        path = work / name
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        with writing(work / name):
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
+            (work / name).write_bytes(content)
+    return written
 
 
-def _levels(spool: Spool) -> dict[str, int]:
-    counts = Counter(spool.columns.level[spool.alive].tolist())
-    return {str(level or "none"): counts[level] for level in sorted(counts, key=lambda level: level or 9)}
+def _open(path: Path, target: Format) -> RowFile:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return target.open(path)
 
 
-def _result(
-    out: Path, target: Format, kind: Kind, choices: Choices, counts: Mapping[str, int], levels: Mapping[str, int],
-    ledger: Ledger,
-) -> DatasetResult:  # fmt: skip
-    warnings = [f"{name}: no rows" for name, count in counts.items() if not count]
-    warnings += [f"{name} has {count}: {text}" for name, count in counts.items() for text in target.check_all(count)]
+def _few(written: Written, target: Format) -> list[str]:
+    """Warnings about the number of rows of each side."""
+    warnings = [f"{name}: no rows" for name, count in written.rows.items() if not count]
+    return warnings + [
+        f"{name} has {count}: {text}" for name, count in written.rows.items() for text in target.check_all(count)
+    ]
+
+
+def _result(out: Path, choices: Choices, written: Written, spool: Spool, warnings: list[str]) -> DatasetResult:
+    levels = Counter(spool.columns.level[spool.alive].tolist())
+    ledger, rows = spool.ledger, sum(written.rows.values())
+    good, bad = weights(written.positives, rows - written.positives)
+    balance = {"desirable_weight": good, "undesirable_weight": bad} if written.kind == "unpaired" else {}
     return DatasetResult(
         path=out,
-        format=target.name,
-        kind=kind,
+        format=choices.target().name,
+        kind=written.kind,
         prompt=choices.prompt,
-        rows=dict(counts),
+        rows=dict(written.rows),
         read=ledger.n_read,
         combined=ledger.n_combined,
         formed=ledger.n_formed,
         dropped=ledger.reasons(),
-        levels=levels,
+        levels={str(level or "none"): levels[level] for level in sorted(levels, key=lambda level: level or 9)},
+        weights=balance,
         warnings=tuple(warnings),
     )
-
-
-def _facts(path: Path) -> Json:
-    """Size and hash of a file."""
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _write_manifest(
-    work: Path, source: Source, choices: Choices, names: list[str], result: DatasetResult, written: Written
-) -> None:
-    compiled = source.candidate is not None and choices.prompt == "compiled"
-    manifest = {
-        "kind": "dataset",
-        "rows_of": result.kind,
-        "task": source.task,
-        "format": result.format,
-        "prompt": choices.prompt,
-        "adapter": None if choices.prompt == "sent" else choices.adapter,
-        "candidate": source.candidate.id if source.candidate is not None and compiled else None,
-        "predictors": names,
-        "seed": choices.seed,
-        "split": dict(choices.split),
-        "max_level": choices.max_level,
-        "choices": choices.as_json(),
-        "read": result.read,
-        "combined": result.combined,
-        "formed": result.formed,
-        "rows": result.rows,
-        "paths": dict(written.paths),
-        "dropped": result.dropped,
-        "levels": dict(result.levels),
-        "warnings": list(result.warnings),
-        "files": {str(path.relative_to(work)): _facts(path) for path in _files(work)},
-        "versions": versions(),
-    }
-    with writing(work):
-        (work / "README.md").write_text(card.dataset_card(manifest), encoding="utf-8")
-        (work / "limbeck.json").write_bytes(
-            orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        )
-
-
-def _files(work: Path) -> list[Path]:
-    """Files that the dataset has so far, but for the spool."""
-    return sorted(path for path in work.rglob("*") if path.is_file() and not path.name.startswith("."))

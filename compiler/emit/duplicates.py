@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import orjson
@@ -12,6 +13,9 @@ import orjson
 from .choices import Dedup, Prefer
 from .record import Record
 from .spool import Numbers, Spool
+
+Similarity = Callable[[int, int], float]
+Kind = Literal["near", "semantic"]
 
 
 def digest_of(record: Record, mode: Dedup) -> bytes:
@@ -37,7 +41,25 @@ def drop_duplicates(spool: Spool, prefer: Sequence[Prefer]) -> None:
     keep_best(spool, group, prefer, "duplicate")
 
 
-def keep_best(spool: Spool, group: Numbers, prefer: Sequence[Prefer], reason: str) -> None:
+def drop_near(spool: Spool, clusters: Numbers, prefer: Sequence[Prefer], similarity: Similarity, kind: Kind) -> None:
+    """Of rows that say nearly the same keep the best. Rows with other labels do not, however much they have in common.
+
+    Args:
+        spool: The rows.
+        clusters: For each row the first of its cluster; itself where it is alone.
+        prefer: As for ``keep_best``.
+        similarity: Similarity of two rows, 0 to 1. It may be below the threshold, where a third row joins them.
+        kind: What they are near in, for the ledger.
+    """
+    columns = spool.columns
+    said = columns.label.astype(np.int64) * 3 + columns.good + 1
+    group = clusters * (said.max(initial=0) + 1) + said
+    keep_best(spool, group, prefer, f"{kind} duplicate", lambda row, kept: f"similarity {similarity(row, kept):.2f}")
+
+
+def keep_best(
+    spool: Spool, group: Numbers, prefer: Sequence[Prefer], reason: str, more: Callable[[int, int], str] | None = None
+) -> None:
     """Of each group of rows keep the best; the rest goes to the ledger with the id of the one that stays.
 
     Args:
@@ -45,18 +67,24 @@ def keep_best(spool: Spool, group: Numbers, prefer: Sequence[Prefer], reason: st
         group: A number for each row, equal for rows of one group.
         prefer: What makes a row better, the most important first; rows that are equal in it all: the first one.
         reason: The ledger's reason.
+        more: What else to tell the ledger of a row that goes, and the one that stays.
     """
     alive = np.flatnonzero(spool.alive)
-    worse = [_WORSE[name](spool)[alive] for name in prefer]
+    worse = [WORSE[name](spool)[alive] for name in prefer]
     order = alive[np.lexsort([*reversed(worse), group[alive]])]  # stable: the first one where all is equal
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     best = np.arange(len(group))
     best[order] = np.repeat(order[starts], np.diff([*starts, len(order)]))
     lost = np.flatnonzero(spool.alive & (best != np.arange(len(group))))
-    spool.drop(lost.tolist(), reason, lambda index: f"of {spool.id(best[index])}")
+
+    def detail(index: int) -> str:
+        kept = int(best[index])
+        return f"of {spool.id(kept)}" + (f", {more(index, kept)}" if more is not None else "")
+
+    spool.drop(lost.tolist(), reason, detail)
 
 
-_WORSE: dict[str, Callable[[Spool], Numbers]] = {
+WORSE: dict[str, Callable[[Spool], Numbers]] = {
     "score": lambda spool: -np.nan_to_num(spool.columns.score, nan=-np.inf),
     "level": lambda spool: np.where(spool.columns.level, spool.columns.level, 7),
     "shortest": lambda spool: spool.columns.characters,

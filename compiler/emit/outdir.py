@@ -1,11 +1,18 @@
-"""Output directories that are there whole or not at all."""
+"""Output directories that are there whole or not at all.
+
+What is being written stands beside the place where it is to be, hidden, and locked by the process that writes it. The
+system lets go of a lock when its process ends, however it ends: what is left of a killed one is known by that, and
+removed by whoever writes to the same place next (docs/decisions/0035-card.md).
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 from uuid import uuid4
@@ -43,11 +50,11 @@ def new_directory(out: Path) -> Iterator[Path]:
     """
     check_out(out)
     out = out.resolve()
-    work = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(out)
+        work, lock = _begin(out, Path.mkdir)
     try:
-        with writing(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            work.mkdir()
         yield work
         check_out(out)
         with writing(out):
@@ -56,6 +63,7 @@ def new_directory(out: Path) -> Iterator[Path]:
             work.rename(out)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        os.close(lock)
 
 
 @contextmanager
@@ -67,17 +75,79 @@ def new_file(out: Path) -> Iterator[IO[bytes]]:
     """
     if out.exists() or out.is_symlink():
         raise OutputError(f"Output file {out} exists.", hint="Give --out a file that does not exist yet.")
-    work = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(out)
+        work, lock = _begin(out, lambda path: path.touch(exist_ok=False))
     try:
         with writing(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            file = work.open("xb")
+            file = work.open("wb")
         with file:
             yield file
         with writing(out):
             work.rename(out)
     finally:
         work.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _begin(out: Path, make: Callable[[Path], None]) -> tuple[Path, int]:
+    """Make a hidden place beside ``out`` and lock it; return it, and the descriptor that holds the lock.
+
+    Between the making and the locking another process may take it for what a dead one left. Then it is made again.
+    """
+    while True:
+        work = out.with_name(f".{out.name}.{uuid4().hex[:8]}.partial")
+        make(work)
+        try:
+            lock = os.open(work, _OPEN)
+        except FileNotFoundError:
+            continue
+        if _is_locked(work, lock, otherwise=True):
+            return work, lock
+        os.close(lock)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what processes left that were killed while they wrote ``out``."""
+    ours = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{8}}\.partial")
+    with suppress(OSError):  # a folder that may be written to, and not read
+        for path in [path for path in out.parent.iterdir() if ours.fullmatch(path.name)]:
+            _remove_dead(path)
+
+
+def _remove_dead(path: Path) -> None:
+    """Remove a half-written file or directory, unless the process that writes it is alive."""
+    try:
+        lock = os.open(path, _OPEN)
+    except OSError:  # gone, no business of this user, or a link, which is none of ours
+        return
+    try:
+        if _is_locked(path, lock, otherwise=False):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW
+
+
+def _is_locked(path: Path, descriptor: int, *, otherwise: bool) -> bool:
+    """Lock what was opened; tell whether it is ours now, and still there.
+
+    Args:
+        path: Where it was opened.
+        descriptor: Of the open file or directory.
+        otherwise: What to say where the file system has no locks: NFS wants a descriptor that may write, which no
+            directory has. What cannot be locked is written all the same, and not removed.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        return otherwise
 
 
 @contextmanager

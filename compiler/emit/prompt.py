@@ -14,7 +14,7 @@ from ...errors import UsageError
 from ...records import Json
 from ...signatures.fields import annotation
 from ...signatures.values import restorable, typed_values
-from ..lm.adapters import allows_none, custom_type_marker, is_history, make_adapter
+from ..lm.adapters import allows_none, custom_type_marker, is_history, make_adapter, takes_tools, tools_of
 
 if TYPE_CHECKING:
     import dspy
@@ -44,14 +44,14 @@ def render(
 
     Args:
         signature: Signature of the predictor, with the instructions to use.
-        adapter_name: ``chat``, ``json`` or ``xml``.
+        adapter_name: One of ``WRITERS`` of ``compiler/lm/adapters.py``.
         demos: Demos as a predictor holds them: objects or ``dspy.Example``s of field values.
         inputs: Values by input name; what the signature has a default for may be missing.
 
     Raises:
         UsageError: There is no such adapter.
     """
-    messages: list[Json] = make_adapter(adapter_name).format(
+    messages: list[Json] = make_adapter(adapter_name, writing=True).format(
         signature, list(demos), _complete_inputs(signature, inputs)
     )
     return messages
@@ -64,7 +64,7 @@ def completion(signature: type[dspy.Signature], adapter_name: str, outputs: Mapp
         MissingOutput: A field without default has no value.
         UsageError: There is no such adapter.
     """
-    text: str = make_adapter(adapter_name).format_assistant_message_content(
+    text: str = make_adapter(adapter_name, writing=True).format_assistant_message_content(
         signature, _complete_outputs(signature, outputs)
     )
     return text
@@ -74,21 +74,25 @@ class PromptWriter:
     """Renders many prompts of one predictor: the system message and the demos only once.
 
     Gives what ``render`` and ``completion`` give, several times as fast.
+
+    Raises:
+        UsageError: There is no such adapter, or it cannot write the signature.
     """
 
     def __init__(self, signature: type[dspy.Signature], adapter_name: str, demos: Sequence[Any] = ()) -> None:
         self._signature = signature
-        self._adapter = make_adapter(adapter_name)
+        self._name = adapter_name
+        self._adapter = make_adapter(adapter_name, writing=True)
         self._demos = list(demos)
         self._marker = custom_type_marker()
         self._defaults = _input_defaults(signature)
         self._types = _types(signature.input_fields)
         self._has_history = any(is_history(field.annotation) for field in signature.input_fields.values())
-        self._prefix: list[Json] = [] if self._has_history else self._format({})[:-1]
+        self._prefix: list[Json] = [] if self._has_history else self._first()
 
     def prompt(self, inputs: Mapping[str, Any]) -> list[Json]:
         """Messages up to and including the user's turn."""
-        values = {**self._defaults, **typed_values(dict(inputs), self._types)}
+        values = {**self._defaults, **_typed(inputs, self._types)}
         if self._has_history:
             return self._format(values)
         content = self._user_content(values)
@@ -106,6 +110,20 @@ class PromptWriter:
             self._signature, _complete_outputs(self._signature, outputs)
         )
         return text
+
+    def _first(self) -> list[Json]:
+        """What comes before the user's turn.
+
+        Raises:
+            UsageError: The adapter has no way to write a type of the signature.
+        """
+        try:
+            return self._format({})[:-1]
+        except ValueError as error:
+            raise UsageError(
+                f"Adapter {self._name!r} cannot write {self._signature.signature}: {error}",
+                hint="Take another one with --adapter.",
+            ) from error
 
     def _format(self, inputs: Mapping[str, Any]) -> list[Json]:
         messages: list[Json] = self._adapter.format(self._signature, self._demos, dict(inputs))
@@ -128,7 +146,15 @@ def _input_defaults(signature: type[dspy.Signature]) -> Json:
 def _complete_inputs(signature: type[dspy.Signature], inputs: Mapping[str, Any]) -> Json:
     """Add defaults, and make objects of what adapters do not take as JSON (History, Image, ...)."""
     types = _types(signature.input_fields)
-    return {**_input_defaults(signature), **typed_values(dict(inputs), types)}
+    return {**_input_defaults(signature), **_typed(inputs, types)}
+
+
+def _typed(inputs: Mapping[str, Any], types: Mapping[str, Any]) -> Json:
+    """Make objects of JSON values whose type is given."""
+    if not types:
+        return dict(inputs)
+    tools = {name: tools_of(inputs[name]) for name in types if name in inputs and takes_tools(types[name])}
+    return {**typed_values(dict(inputs), {name: kind for name, kind in types.items() if name not in tools}), **tools}
 
 
 def _types(fields: Mapping[str, Any]) -> dict[str, Any]:

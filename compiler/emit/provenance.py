@@ -38,7 +38,11 @@ def provenance(record: Record, level: Level) -> Json:
         "meta": trace.meta,
         "verdicts": [_verdict(verdict) for verdict in trace.verdicts],
     }
-    return facts | ({"others": [_answer(answer) for answer in others]} if others else {})
+    if others:
+        facts["others"] = [_answer(answer) for answer in others]
+    if others and record.kind == "preference":  # of the worse one, too, it must be told why
+        facts["others"][0]["verdicts"] = [_verdict(verdict) for verdict in others[0].trace.verdicts]
+    return facts
 
 
 def placed(origin: bytes, split: str, line: int, row: bytes) -> bytes:
@@ -57,7 +61,7 @@ def placed(origin: bytes, split: str, line: int, row: bytes) -> bytes:
 def _answer(answer: Answer) -> Json:
     """One answer that a row was made of."""
     trace, step = answer.trace, answer.step
-    return {
+    facts: Json = {
         "trace": trace.id,
         "step": answer.index,
         "predictor": step.predictor,
@@ -66,6 +70,15 @@ def _answer(answer: Answer) -> Json:
         "outcome": answer.outcome,
         "score": answer.reward,
     }
+    used = trace.usage
+    if used.calls or used.hits:
+        facts["usage"] = {
+            "calls": used.calls + used.hits,
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "usd": used.usd,
+        }
+    return facts
 
 
 def _verdict(verdict: Verdict) -> Json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal, get_args
 
 from ...errors import UsageError
@@ -16,11 +15,18 @@ prompt (for reinforcement learning), or how likely each label is."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+StepLabel = Literal["positive", "neutral", "negative"]
+"""What a verifier said of a step; ``neutral`` is right but no progress."""
+
 WHOLE = -1
 """Index of the step that a whole program is: what went in, and what came out in the end."""
 
 PROGRAM = "(program)"
 """Name of that step's predictor; no predictor can be called so."""
+
+
+REASONING = "reasoning"
+"""Output field that DSPy's ``ChainOfThought`` puts before the others."""
 
 
 def check_kind(kind: str) -> None:
@@ -49,12 +55,12 @@ class Answer:
     attempts: int = 1
     passes: int = 1
 
-    @cached_property
+    @property
     def id(self) -> str:
         """Identity: the trace and the step in it."""
         return f"{self.trace.id}#{'all' if self.index == WHOLE else self.index}"
 
-    @cached_property
+    @property
     def step(self) -> Step:
         """The step itself. That of a whole program has the calls of the last step, whose answer the program's was."""
         if self.index != WHOLE:
@@ -81,11 +87,14 @@ class Rendered:
         prompt: Messages before the answer, ``{"role", "content"}`` each.
         completion: The assistant's messages that are to be learned; with tools, also what they gave back.
         tools: JSON schemas of the tools that the LM could call, in OpenAI's form.
+        trimmed: The answer as it would be without white space at the ends of its values, where it has any; equal
+            answers are known by it.
     """
 
     prompt: list[Json]
     completion: list[Json]
     tools: list[Json] = field(default_factory=list)
+    trimmed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +103,11 @@ class LabelledStep:
 
     Attributes:
         text: The step.
-        label: What a verifier said of it; ``neutral`` is right but no progress.
+        label: What a verifier said of it.
     """
 
     text: str
-    label: Literal["positive", "neutral", "negative"]
+    label: StepLabel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,7 @@ class Record:
         rejected: The worse answer of a ``preference``.
         label: Whether the answer of an ``unpaired`` is good.
         steps: Steps of a ``stepwise``, up to the first negative one.
+        neutral: What a neutral step counts as, where the target knows good and bad only.
         soft: Probability by label of a ``soft``, adding up to 1.
         tools: JSON schemas of the tools at hand.
         known: What the example knows of the right answer, for the rewards of ``prompts``; JSON values by column.
@@ -129,6 +139,7 @@ class Record:
     rejected: Sequence[Json] = ()
     label: bool | None = None
     steps: Sequence[LabelledStep] = ()
+    neutral: Literal["positive", "negative"] = "positive"
     soft: Mapping[str, float] = field(default_factory=dict)
     tools: Sequence[Json] = ()
     known: Json = field(default_factory=dict)
@@ -140,6 +151,17 @@ class Record:
     def messages(self) -> list[Json]:
         """Prompt and answer as one chat."""
         return [*self.prompt, *self.completion]
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether tools are at hand, are called, or answer."""
+        messages = [*self.prompt, *self.completion, *self.rejected]
+        return bool(self.tools) or any(m.get("tool_calls") or m.get("role") == "tool" for m in messages)
+
+    @property
+    def good_steps(self) -> list[bool]:
+        """Whether each step is good, with neutral ones counted as asked."""
+        return [(self.neutral if step.label == "neutral" else step.label) == "positive" for step in self.steps]
 
     @property
     def first(self) -> Answer:

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...records import Candidate, Json, Step
-from ...signatures.fields import own_signature, predictors
+from ...signatures.fields import predictors
 from ...signatures.program import apply
 from .prompt import MissingOutput, PromptKind, PromptWriter, check_prompt_kind
-from .record import PROGRAM, Rendered
+from .record import PROGRAM, REASONING, Rendered
+from .whole import whole_renderer
 
 if TYPE_CHECKING:
     import dspy
 
 Render = Callable[[Step], Rendered]
 """Renders a step of one predictor; raises ``NotRenderable``."""
-
-REASONING = "reasoning"
-"""Output field that DSPy's ``ChainOfThought`` puts before the others."""
 
 
 class NotRenderable(ValueError):
@@ -92,66 +90,64 @@ def renderers(
                 hint="Use --prompt bare or compiled with --reasoning drop.",
             )
         return dict.fromkeys([*predictors(program), PROGRAM], render_sent)
-    if prompt == "bare":
-        found = {name: (item.signature, ()) for name, item in predictors(program).items()}
-    elif candidate is None:
-        raise UsageError(
-            "Prompt 'compiled' needs a compiled program.",
-            hint="Name an artifact directory as the target, or use --prompt bare.",
-        )
-    else:
+    if prompt == "compiled":
+        if candidate is None:
+            raise UsageError(
+                "Prompt 'compiled' needs a compiled program.",
+                hint="Name an artifact directory as the target, or use --prompt bare.",
+            )
         program = apply(program, candidate)
-        found = {name: (item.signature, item.demos) for name, item in predictors(program).items()}
-    renders = {
-        name: _renderer(_kept(signature, reasoning=reasoning), adapter, demos, raw=raw)
-        for name, (signature, demos) in found.items()
-    }
-    return {**renders, PROGRAM: _renderer(_kept(_whole(program), reasoning=reasoning), adapter, raw=raw)}
+
+    def make(signature: type[dspy.Signature], demos: Sequence[Any]) -> Render:
+        shown = demos if prompt == "compiled" else ()
+        return _renderer(_kept(signature, reasoning=reasoning), adapter, shown, raw=raw)
+
+    renders = {name: make(item.signature, item.demos) for name, item in predictors(program).items()}
+    return {**renders, PROGRAM: whole_renderer(program, make)}
 
 
 def _renderer(signature: type[dspy.Signature], adapter: str, demos: Sequence[Any] = (), *, raw: bool) -> Render:
     writer = PromptWriter(signature, adapter, demos)
+    last: tuple[Json, list[Json]] | None = None  # answers to one input come one after the other
+
+    def prompt(inputs: Json) -> list[Json]:
+        nonlocal last
+        if last is None or last[0] != inputs or not all(type(value) is str for value in inputs.values()):
+            last = inputs, writer.prompt(inputs)
+        return last[1]
 
     def render(step: Step) -> Rendered:
         if step.outputs is None and raw and step.completion:
-            return Rendered(writer.prompt(step.inputs), [_assistant(step.completion)])
+            return Rendered(prompt(step.inputs), [_assistant(step.completion)])
+        outputs = step.outputs or {}
         try:
-            answer = writer.completion(step.outputs or {})
+            answer = writer.completion(outputs)
         except MissingOutput as error:
             raise NotRenderable("output field without a value", str(error)) from None
-        return Rendered(writer.prompt(step.inputs), [_assistant(answer)])
+        trimmed = {name: value.strip() if isinstance(value, str) else value for name, value in outputs.items()}
+        same = None if trimmed == outputs else writer.completion(trimmed)
+        return Rendered(prompt(step.inputs), [_assistant(answer)], trimmed=same)
 
     return render
 
 
 def _kept(signature: type[dspy.Signature], *, reasoning: bool) -> type[dspy.Signature]:
-    """The signature, without the field of the reasoning where that is not wanted and something else is left."""
-    others = set(signature.output_fields) - {REASONING}
-    if reasoning or not others or len(others) == len(signature.output_fields):
-        return signature
-    kept: type[dspy.Signature] = signature.delete(REASONING)
-    return kept
+    """The signature, without the fields of the reasoning where that is not wanted and something else is left.
 
-
-def _whole(program: dspy.Module) -> type[dspy.Signature]:
-    """Signature of the program as one: its own, else the first predictors' inputs and all outputs that come out last.
-
-    A student that does in one call what the program does in several sees what goes into the program, and gives what
-    the last predictor gives.
+    Adapters write the fields that a signature has, so demos and past turns lose it with the signature.
     """
+    gone = [] if reasoning else [name for name, field in signature.output_fields.items() if _is_reasoning(name, field)]
+    if len(gone) == len(signature.output_fields):
+        return signature
+    for name in gone:
+        signature = signature.delete(name)
+    return signature
+
+
+def _is_reasoning(name: str, field: Any) -> bool:
     import dspy
 
-    own = own_signature(program)
-    if own is not None:
-        return own
-    signatures = [item.signature for item in predictors(program).values()]
-    made = {name for signature in signatures for name in signature.output_fields}
-    fields: dict[str, Any] = {}
-    for signature in signatures:
-        fields |= {name: info for name, info in signature.input_fields.items() if name not in made}
-    fields |= signatures[-1].output_fields
-    whole: type[dspy.Signature] = dspy.Signature({name: (info.annotation, info) for name, info in fields.items()})
-    return whole
+    return name == REASONING or field.annotation is dspy.Reasoning
 
 
 def render_sent(step: Step) -> Rendered:

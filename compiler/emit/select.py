@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...records import Outcome, Step, Trace
+from ...records import Outcome, Trace
 from ..keep.ledger import Ledger
 from ..keep.level import level_of
 from .record import PROGRAM, WHOLE, Answer
@@ -72,11 +72,13 @@ def _answers(trace: Trace, wanted: Wanted, ledger: Ledger, attempts: int, passes
     indices = [] if reason else _indices(trace, wanted.names)
     if not indices:
         ledger.read(trace.id)
-        ledger.dropped(trace.id, reason or "no step of the predictor", detail)
+        if not reason:  # a trace that failed before any step of it
+            reason, detail = _failed(trace) if trace.outcome == "failed" else ("no step of the predictor", "")
+        ledger.dropped(trace.id, reason, detail)
     for index in indices:
         answer = Answer(trace, index, attempts, passes)
         ledger.read(answer.id)
-        reason, detail = _step_problem(answer.step, raw=wanted.raw)
+        reason, detail = _step_problem(answer, raw=wanted.raw)
         if reason:
             ledger.dropped(answer.id, reason, detail)
         else:
@@ -110,11 +112,15 @@ def _refusal(trace: Trace, wanted: Wanted) -> Problem:
 
 def _not_wanted(trace: Trace, outcome: Outcome) -> Problem:
     if outcome == "failed":
-        broken = next((verdict.error for verdict in trace.verdicts if verdict.error), None)
-        return f"failed: {trace.reason}", trace.failure.message if trace.failure else broken or ""
+        return _failed(trace)
     if outcome == "rejected" and trace.verdicts:
         return "rejected", ", ".join(verdict.verifier for verdict in trace.verdicts if not verdict.passed)
     return ("passed", "only others are wanted") if outcome == "passed" else ("not verified", "")
+
+
+def _failed(trace: Trace) -> Problem:
+    broken = next((verdict.error for verdict in trace.verdicts if verdict.error), None)
+    return f"failed: {trace.reason}", trace.failure.message if trace.failure else broken or ""
 
 
 def _level_problem(trace: Trace, highest: int) -> Problem:
@@ -124,8 +130,11 @@ def _level_problem(trace: Trace, highest: int) -> Problem:
     return _FINE if level.number <= highest else (f"level above {highest}", f"level {level.number}: {level.why}")
 
 
-def _step_problem(step: Step, *, raw: bool) -> Problem:
+def _step_problem(answer: Answer, *, raw: bool) -> Problem:
     """Why a step of a trace that is wanted is left out, if it is."""
+    step = answer.step
+    if answer.index == WHOLE and len(answer.trace.steps) != 1:
+        raw = False  # what a step of several wrote is no answer of the program
     if step.predictor is None:
         return "predictor made at run time", "it has no name in the program"
     if step.outputs is None and raw and step.completion:

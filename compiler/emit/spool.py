@@ -22,6 +22,7 @@ import orjson
 
 from ...records import Json
 from ..keep.ledger import Ledger
+from .labels import OTHER, lm_of
 from .outdir import writing
 from .record import Record
 
@@ -29,6 +30,9 @@ Numbers = npt.NDArray[Any]
 
 FILE = ".rows"
 """Name of the file, in the directory that is being written; it is gone when that is done."""
+
+MOST_NAMES = 10_000
+"""Most labels, sources or LMs that are told apart; all that come later are one. Names of rows would fill the memory."""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,9 @@ class Columns:
         passes: How many of them passed.
         label: Number of the row's label in ``Spool.labels``.
         source: Number of the row's source in ``Spool.sources``.
+        lm: Number of the row's LM in ``Spool.lms``.
+        good: 1 or 0 where the row says whether its answer is good, else -1.
+        tools: 1 where the row has tools.
     """
 
     input: Numbers
@@ -73,10 +80,13 @@ class Columns:
     passes: Numbers
     label: Numbers
     source: Numbers
+    lm: Numbers
+    good: Numbers
+    tools: Numbers
 
 
 _TYPES = {"input": "Q", "digest": "Q", "score": "d", "level": "b", "characters": "I", "attempts": "I", "passes": "I",
-          "label": "i", "source": "i"}  # fmt: skip
+          "label": "i", "source": "i", "lm": "i", "good": "b", "tools": "b"}  # fmt: skip
 
 
 class Spool:
@@ -91,6 +101,7 @@ class Spool:
         columns: What is known of each row; after ``seal``.
         labels: Labels by number. A row without one has the label "".
         sources: Sources by number.
+        lms: LMs by number.
     """
 
     alive: npt.NDArray[np.bool_]
@@ -100,6 +111,7 @@ class Spool:
         self.ledger = ledger
         self.labels: dict[str, int] = {}
         self.sources: dict[str, int] = {}
+        self.lms: dict[str, int] = {}
         self._path = folder / FILE
         self._ends = array("Q", [0])
         self._splits = array("I")
@@ -135,8 +147,11 @@ class Spool:
         to["characters"].append(len(record.input_text) + len(record.answer_text))
         to["attempts"].append(first.attempts)
         to["passes"].append(first.passes)
-        to["label"].append(self.labels.setdefault(label, len(self.labels)))
-        to["source"].append(self.sources.setdefault(source, len(self.sources)))
+        to["label"].append(_number(self.labels, label))
+        to["source"].append(_number(self.sources, source))
+        to["lm"].append(_number(self.lms, lm_of(record)))
+        to["good"].append(-1 if record.label is None else int(record.label))
+        to["tools"].append(int(bool(record.tools)))
 
     def seal(self) -> None:
         """End adding: the columns become arrays, and every row is alive."""
@@ -179,6 +194,13 @@ class Spool:
     ) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _number(names: dict[str, int], name: str) -> int:
+    """The number of a name; that of ``OTHER`` for a new one where there are too many."""
+    if name not in names and len(names) >= MOST_NAMES:
+        name = OTHER
+    return names.setdefault(name, len(names))
 
 
 def finite(score: float) -> float:

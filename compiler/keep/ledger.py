@@ -53,6 +53,7 @@ class Ledger:
         self.n_combined = 0
         self.n_formed = 0
         self._reasons: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
         self._entries = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as this
         weakref.finalize(self, self._entries.close)
 
@@ -75,6 +76,7 @@ class Ledger:
     def dropped(self, item: str, reason: str, detail: str = "") -> None:
         """Count and write down an item that goes no further."""
         self._reasons[reason] += 1
+        self._first.setdefault(reason, item)
         entry = LedgerEntry(self.stage, item, reason, detail)
         self._entries.write(dumps(asdict(entry)).lstrip().encode() + b"\n")
 
@@ -86,6 +88,10 @@ class Ledger:
     def reasons(self) -> dict[str, int]:
         """Items that were dropped, by reason in alphabetical order."""
         return dict(sorted(self._reasons.items()))
+
+    def first(self) -> dict[str, str]:
+        """The first item that was dropped for each reason, by reason in alphabetical order."""
+        return dict(sorted(self._first.items()))
 
     def check(self) -> None:
         """See that nothing was lost: read + formed = combined + emitted + dropped.

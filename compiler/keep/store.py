@@ -18,7 +18,7 @@ from typing import Self
 from sqlalchemy import URL, Connection, Engine, func, select, update
 
 from ...errors import StoreError
-from ...records import Candidate, Json, Trace, Usage
+from ...records import Candidate, Example, Json, Trace, Usage
 from . import schema
 from .batch import Added, Batches, Item, Judged, Row, upsert
 from .connect import connect, explained, is_file, make_file, parse, shown, writing
@@ -157,6 +157,24 @@ class Store:
         for page in pages(self._reading, conditions, order, light=light, limit=limit):
             yield from page[:left]
             left = left and max(left - len(page), 0)
+
+    def examples(self, *, task: str, inputs: Sequence[str]) -> list[Example]:
+        """Read an example for each of these ``input_id`` that traces of a task have, in the order of the ids.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        self.flush()
+        table = schema.traces.c
+        found: dict[str, Example] = {}
+        for start in range(0, len(inputs), PAGE):
+            asked = select(table.input_id, table.inputs, table.labels, table.source).where(
+                table.task == task, table.input_id.in_(inputs[start : start + PAGE])
+            )
+            with self._reading() as connection:
+                for row in connection.execute(asked):
+                    found.setdefault(row.input_id, Example(row.inputs, row.labels, row.source))
+        return [found[name] for name in inputs if name in found]
 
     def count(self, by: Group = "outcome", **filters: str | int | None) -> dict[str, int]:
         """Count traces by a column, with the filters of ``traces``; "" is where there is no value.

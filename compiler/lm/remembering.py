@@ -31,8 +31,8 @@ def remembering(base: type[dspy.Adapter]) -> type[dspy.Adapter]:  # noqa: C901 -
     """A subclass of an adapter that gives the same texts with less work."""
 
     class Remembering(base):  # type: ignore[misc]  # dspy is untyped
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
             self._systems: WeakKeyDictionary[type[dspy.Signature], str] = WeakKeyDictionary()
             self._shots: WeakKeyDictionary[type[dspy.Signature], dict[Any, list[Json]]] = WeakKeyDictionary()
             self._users: WeakKeyDictionary[type[dspy.Signature], Fill] = WeakKeyDictionary()

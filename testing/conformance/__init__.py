@@ -10,8 +10,9 @@ Each check raises AssertionError with what was expected.
 
 from __future__ import annotations
 
+from .format import check_format
 from .optimizer import check_optimizer
-from .others import check_engine, check_format, example_trace
+from .others import check_engine, example_trace
 from .place import session, task
 from .verifier import FakePlace, check_verifier
 

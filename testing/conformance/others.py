@@ -1,21 +1,15 @@
-"""What every engine and format must do."""
+"""What every engine must do, and a trace to try other extensions with."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import orjson
-
-from ...compiler.emit.record import Answer, Record
 from ...compiler.engine.local import LocalEngine
 from ...records import Call, Candidate, Example, Rollout, Step, Trace, Verdict
-
-if TYPE_CHECKING:
-    from ...compiler.emit.formats.base import Format
 
 _APPLE = Example({"text": "apple number 0"}, {"label": "fruit"}, "rows[0]")
 
@@ -50,33 +44,6 @@ def check_engine(make: Callable[[Callable[[Rollout], Any], int], LocalEngine]) -
     whole, wasted = asyncio.run(run())
     assert whole == list(range(40)), f"traces came as {whole}"
     assert wasted < 100, f"{wasted} rollouts were begun for one that was read"
-
-
-def check_format(target: Format, records: Sequence[Record] | None = None) -> None:
-    """A format makes rows that are JSON and that pass its own check, and its check refuses nonsense.
-
-    Raises:
-        AssertionError: It does not.
-    """
-    for record in records or [_record()]:
-        row = target.row(record)
-        assert orjson.loads(orjson.dumps(row)) == row, "a row must be plain JSON"
-        assert target.check(row) == [], f"its own row was refused: {target.check(row)}"
-        assert target.row(record) == row, "the same record gave another row"
-    shapeless: tuple[dict[str, Any], ...] = (
-        {},
-        {"messages": []},
-        {"messages": "text"},
-        {"messages": [{"role": "user"}]},
-    )
-    for nonsense in shapeless:
-        assert target.check(nonsense), f"{nonsense} was not refused"
-
-
-def _record() -> Record:
-    trace = example_trace("fruit")
-    prompt, answer = [{"role": "user", "content": "apple"}], [{"role": "assistant", "content": "fruit"}]
-    return Record(kind="sft", answers=(Answer(trace, 0),), prompt=prompt, completion=answer)
 
 
 def example_trace(label: str) -> Trace:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from limbeck.compiler.check import Checked
 from limbeck.compiler.compile import Compiled
-from limbeck.compiler.emit.dataset import DatasetResult
+from limbeck.compiler.emit.result import DatasetResult
 from limbeck.compiler.evaluate import Evaluated
 from limbeck.compiler.forecast import Forecast
 from limbeck.compiler.ingest import Ingested
@@ -46,7 +46,7 @@ def every(name: str) -> list[Result]:
         Reverified(name, 40, 20, {"passed -> rejected": 2}, {"passed": 18, "rejected": 22}),
         Checked(name, [name], ["ticket"], ["team"], {"train": 214, "val": 0, "test": 92}, {name: {name: 42}},
                 {"passed": 19, "rejected": 1}, name, FORECAST),
-        DatasetResult(Path(name), "openai", "bare", {"train": 5}, 9, {name: 4}, (name,)),
+        DatasetResult(Path(name), "openai", "sft", "bare", {"train": 5}, 9, 0, 0, {name: 4}, (name,)),
     ]  # fmt: skip
 
 
@@ -121,7 +121,8 @@ def test_nothing_to_say_takes_no_line() -> None:
 
 def test_a_dataset_names_what_is_missing_and_what_a_trainer_might_mind() -> None:
     """Drops by reason, and each warning on a line."""
-    result = DatasetResult(Path("d"), "openai", "bare", {"train": 5, "val": 0}, 9, {"rejected": 4}, ("val: no rows",))
+    rows, dropped = {"train": 5, "val": 0}, {"rejected": 4}
+    result = DatasetResult(Path("d"), "openai", "sft", "bare", rows, 9, 0, 0, dropped, ("val: no rows",))
     assert "  not written  4 rejected" in repr(result)
     assert "  warning      val: no rows" in repr(result)
     assert result.as_json()["emitted"] == 5

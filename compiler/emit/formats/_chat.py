@@ -79,3 +79,12 @@ def template_problems(row: Json) -> list[str]:
     if "system" in roles[1:]:
         problems.append("a system message may only come first")
     return problems
+
+
+def few_or_many(rows: int, service: str, least: int, most: int | None = None) -> list[str]:
+    """Warn of a file with too few or too many rows."""
+    if 0 < rows < least:
+        return [f"{service} refuses files with fewer than {least} lines"]
+    if most is not None and rows > most:
+        return [f"{service} refuses files with more than {most:,} lines"]
+    return []

@@ -21,8 +21,30 @@ GROUP = "limbeck.formats"
 _HERE = "limbeck.compiler.emit.formats"
 
 BUILTINS = {
+    "alpaca": f"{_HERE}.alpaca:Alpaca",
+    "axolotl": f"{_HERE}.axolotl:Axolotl",
+    "azure": f"{_HERE}.azure:Azure",
+    "bedrock": f"{_HERE}.bedrock:Bedrock",
+    "fireworks": f"{_HERE}.fireworks:Fireworks",
+    "gemini": f"{_HERE}.gemini:Gemini",
+    "gemini-preference": f"{_HERE}.gemini_preference:GeminiPreference",
+    "hf": f"{_HERE}.hf:HuggingFace",
+    "llama-factory": f"{_HERE}.llama_factory:LlamaFactory",
+    "math-shepherd": f"{_HERE}.math_shepherd:MathShepherd",
+    "mlx": f"{_HERE}.mlx:MLX",
+    "nova-dpo": f"{_HERE}.nova_dpo:NovaDPO",
     "openai": f"{_HERE}.openai:OpenAI",
+    "openai-dpo": f"{_HERE}.openai_dpo:OpenAIDPO",
+    "parquet": f"{_HERE}.parquet:Parquet",
+    "prm800k": f"{_HERE}.prm800k:PRM800K",
+    "sharegpt": f"{_HERE}.sharegpt:ShareGPT",
+    "together": f"{_HERE}.together:Together",
+    "trl-preference": f"{_HERE}.trl_preference:TRLPreference",
+    "trl-prompt-completion": f"{_HERE}.trl_prompt_completion:TRLPromptCompletion",
+    "trl-prompts": f"{_HERE}.trl_prompts:TRLPrompts",
     "trl-sft": f"{_HERE}.trl_sft:TRLSFT",
+    "trl-stepwise": f"{_HERE}.trl_stepwise:TRLStepwise",
+    "trl-unpaired": f"{_HERE}.trl_unpaired:TRLUnpaired",
 }
 """Formats that are there even where the package runs from a checkout that was never installed."""
 

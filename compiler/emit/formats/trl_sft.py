@@ -1,14 +1,13 @@
-"""TRL's conversational format for SFTTrainer: JSONL with ``messages``.
+"""TRL's conversational format for SFTTrainer: JSONL with ``messages``, and ``tools`` where there are some.
 
-Rules: https://huggingface.co/docs/trl/dataset_formats (conversational, language modeling). Chat templates
-join contents, so each must be text.
+Rules: https://huggingface.co/docs/trl/dataset_formats (conversational, language modeling; tool calling).
 """
 
 from __future__ import annotations
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import COLUMNS, chat_problems, plain_messages, template_problems
+from ._trl import chat_problems, column_problems, more, turns
 from .base import JsonLines
 
 
@@ -20,9 +19,9 @@ class TRLSFT(JsonLines):
     kinds: tuple[Kind, ...] = ("sft",)
 
     def row(self, record: Record) -> Json:
-        """Take role and content of each message."""
-        return {"messages": plain_messages(record.messages), **record.columns}
+        """Prompt and answer as one conversation."""
+        return {"messages": turns(record.messages), **more(record)}
 
     def check(self, row: Json) -> list[str]:
         """Check a row by what SFTTrainer and chat templates take."""
-        return chat_problems(row, keys={"role", "content"}, parts=set(), columns=COLUMNS) or template_problems(row)
+        return column_problems(row, ["messages"]) or chat_problems(row["messages"])

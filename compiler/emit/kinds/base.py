@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import orjson
 
@@ -77,15 +77,64 @@ def rendered(answers: Iterable[Answer], making: Making) -> Iterator[Shown]:
 
 def by_prompt(answers: Iterable[Answer], making: Making) -> Iterator[list[Shown]]:
     """Render the answers to one input, and put those with the same predictor and prompt together."""
-    groups: dict[bytes, list[Shown]] = {}
+    groups: dict[Any, list[Shown]] = {}
     for shown in rendered(answers, making):
         try:
-            key = orjson.dumps([shown.answer.step.predictor, shown.chat.prompt])
+            key = _prompt_key(shown)
         except orjson.JSONEncodeError as error:
             making.ledger.dropped(shown.answer.id, NOT_JSON, str(error))
         else:
             groups.setdefault(key, []).append(shown)
     yield from groups.values()
+
+
+def _prompt_key(shown: Shown) -> Any:
+    """Predictor, prompt and tools as one value. That of plain text is had without writing JSON."""
+    predictor, chat = shown.answer.step.predictor, shown.chat
+    if not chat.tools and all(len(message) == 2 and type(message["content"]) is str for message in chat.prompt):
+        return predictor, *(text for message in chat.prompt for text in message.values())
+    return orjson.dumps([predictor, chat.prompt, chat.tools])
+
+
+def distinct(group: Iterable[Shown], making: Making) -> dict[str, list[Shown]]:
+    """Answers to one prompt by their text, white space at its ends aside; equal ones but the first go to the ledger.
+
+    Texts and those who gave them stand in an order that is the same whatever the order of the traces.
+    """
+    found: dict[str, list[Shown]] = {}
+    for shown in group:
+        found.setdefault(_text(shown.chat), []).append(shown)
+    for text in (ordered := sorted(found)):
+        first, *others = found[text] = sorted(found[text], key=lambda shown: shown.answer.id)
+        for other in others:
+            making.ledger.dropped(other.answer.id, "same answer", f"as {first.answer.id}")
+    return {text: found[text] for text in ordered}
+
+
+def _text(chat: Rendered) -> str:
+    """What an answer says. Two calls of a tool are the same whatever their ids."""
+    calls = [call.get("function", call) for message in chat.completion for call in message.get("tool_calls") or ()]
+    said = chat.trimmed or "\n".join(str(message.get("content") or "") for message in chat.completion)
+    said = said.strip()
+    return f"{said}\0{calls}" if calls else said
+
+
+def combine(same: Iterable[Shown], making: Making) -> None:
+    """Tell the ledger of answers that become one row."""
+    for at, shown in enumerate(same):
+        making.ledger.combined(shown.answer.id)
+        if not at:
+            making.ledger.formed(shown.answer.id)
+
+
+def is_good(answer: Answer) -> bool | None:
+    """Whether an answer passed; None where that says nothing of the answer: something else failed.
+
+    An answer that could not be parsed is bad.
+    """
+    if answer.outcome == "failed":
+        return False if answer.step.outputs is None and answer.trace.reason == "parse" else None
+    return answer.outcome == "passed"
 
 
 class Maker(Protocol):

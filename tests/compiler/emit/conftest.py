@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import dspy
@@ -13,8 +16,11 @@ import pytest
 
 from limbeck.compiler.emit import dataset
 from limbeck.compiler.emit.choices import make_choices
-from limbeck.compiler.emit.dataset import DatasetResult, Source
+from limbeck.compiler.emit.dataset import Source
+from limbeck.compiler.emit.result import DatasetResult
 from limbeck.compiler.emit.record import Answer, Record
+from limbeck.compiler.emit.spool import Item, Spool
+from limbeck.compiler.keep.ledger import Ledger
 from limbeck.records import Call, Example, Failure, Step, Trace, Verdict, fingerprint
 
 
@@ -126,6 +132,35 @@ def record() -> Callable[..., Record]:
         return Record(**{**base, **given})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def spooled() -> Callable[..., AbstractContextManager[Spool]]:
+    """Put rows into a spool, each given by arguments of ``_spool_row``; equal ones are several rows."""
+
+    @contextmanager
+    def make(rows: Iterable[dict[str, Any]]) -> Iterator[Spool]:
+        with TemporaryDirectory() as folder, Spool(Path(folder), Ledger()) as spool:
+            for number, row in enumerate(rows):
+                _spool_row(spool, number, **row)
+            spool.seal()
+            yield spool
+
+    return make
+
+
+def _spool_row(
+    spool: Spool, number: int, *, ticket: str = "t", team: str = "tech", label: str = "", source: str = "s",
+    level: int = 0, passes: int = 1, attempts: int = 1, score: float = 1.0, lm: str = "teacher/big",
+    characters: int = 10,
+) -> None:  # fmt: skip
+    step = Step("self", {"ticket": ticket}, {"team": team})
+    made = make_trace(ticket, team, steps=[step], lm=lm, verdicts=[Verdict("metric", True, score)])
+    record = Record(kind="sft", answers=[Answer(made, 0, attempts, passes)], prompt=[], answer_text="x" * characters)
+    digest = hashlib.blake2b(f"{ticket}\0{team}".encode(errors="replace"), digest_size=16).digest()
+    origin = json.dumps({"row": f"row {number}"}).encode()
+    spool.add(Item(record, b"{}"), origin=origin, digest=digest, level=level, label=label, source=source)
+    spool.ledger.read()
 
 
 def _said(role: str, content: str) -> dict[str, str]:

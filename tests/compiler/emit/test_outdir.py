@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from limbeck.compiler.emit import outdir
 from limbeck.compiler.emit.outdir import LineFile, check_out, new_directory, new_file
 from limbeck.errors import OutputError
 
@@ -107,3 +113,118 @@ def test_a_line_ends_with_a_newline(tmp_path):
         file.write(b"one")
         file.write(b"two")
     assert (tmp_path / "a").read_bytes() == b"one\ntwo\n"
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from limbeck.compiler.emit.outdir import {name}
+with {name}(Path(sys.argv[1])) as work:
+    {write}
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+WRITERS = {
+    "new_directory": WRITER.format(name="new_directory", write='(work / "half.txt").write_text("half")'),
+    "new_file": WRITER.format(name="new_file", write='work.write(b"half")'),
+}
+
+
+def start_writing(out, name="new_directory"):
+    """A process that is in the middle of writing, and will never end by itself."""
+    process = subprocess.Popen([sys.executable, "-c", WRITERS[name], str(out)], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"writing\n"
+    return process
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_a_killed_process_left_goes_with_the_next_run(name, tmp_path):
+    """SIGKILL leaves what was half-written, hidden and never under the name itself; the next run cleans up."""
+    kill(start_writing(tmp_path / "out", name))
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".out.")
+    fill(tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+
+
+def test_what_a_living_process_writes_stays(tmp_path):
+    """Two runs to one place at a time: the second does not take the first one's files away."""
+    process = start_writing(tmp_path / "out")
+    try:
+        fill(tmp_path / "out")
+        (living,) = tmp_path.glob(".out.*")
+        assert (living / "half.txt").exists()
+    finally:
+        kill(process)
+    (tmp_path / "out" / "a.txt").unlink()
+    fill(tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_thread_of_the_same_process_is_left_alone_too(tmp_path):
+    """The lock is of the open directory, not of the process."""
+    with new_directory(tmp_path / "out") as first:
+        fill(tmp_path / "out")
+        assert first.is_dir()
+        (tmp_path / "out" / "a.txt").unlink()
+
+
+@pytest.mark.parametrize(
+    "name", [".out.partial", ".out.xyz.partial", ".other.0123abcd.partial", "out.0123abcd.partial"]
+)
+def test_what_only_looks_alike_stays(name, tmp_path):
+    """Only names that limbeck gives are looked at, and only those of the same place."""
+    (tmp_path / name).mkdir()
+    fill(tmp_path / "out")
+    assert (tmp_path / name).is_dir()
+
+
+def test_a_link_is_not_followed(tmp_path):
+    """A planted link costs nobody a directory."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.txt").write_text("mine")
+    (tmp_path / ".out.0123abcd.partial").symlink_to(tmp_path / "mine")
+    fill(tmp_path / "out")
+    assert (tmp_path / "mine" / "a.txt").read_text() == "mine"
+
+
+def test_a_name_with_marks_is_a_name(tmp_path):
+    """The name of the place is no pattern."""
+    (tmp_path / ".abc.0123abcd.partial").mkdir()
+    fill(tmp_path / "a.c")
+    assert (tmp_path / ".abc.0123abcd.partial").is_dir()
+
+
+def test_a_place_that_is_taken_for_dead_is_made_again(tmp_path, monkeypatch):
+    """Another process may clean up in the moment between the making and the locking."""
+    real, swept = os.open, []
+
+    def open_after_sweep(path, flags):
+        if not swept:
+            swept.append(path)
+            path.rmdir()
+        return real(path, flags)
+
+    monkeypatch.setattr(outdir.os, "open", open_after_sweep)
+    fill(tmp_path / "out")
+    assert swept
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_system_without_locks_is_written_to_and_nothing_is_removed(tmp_path, monkeypatch):
+    """What cannot be known to be dead is kept."""
+
+    def refuse(*_):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    (tmp_path / ".out.0123abcd.partial").mkdir()
+    fill(tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", ".out.0123abcd.partial"}

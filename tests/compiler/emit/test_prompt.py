@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbeck.compiler.emit.prompt import MissingOutput, PromptWriter, check_prompt_kind, completion, render
-from limbeck.compiler.lm.adapters import ADAPTERS, make_adapter
+from limbeck.compiler.lm.adapters import ADAPTERS, WRITERS, make_adapter
 from limbeck.errors import UsageError
 
 MARKER = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
@@ -50,11 +50,11 @@ RICH_INPUTS = {"items": [{"name": "pen", "price": 2.0}], "day": "2024-05-17", "n
 RICH_OUTPUTS = {"colour": "red", "chosen": [{"name": "<pen>", "price": 2.0}], "ok": True, "kind": "b"}
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("adapter", WRITERS)
 def test_a_prompt_is_what_the_adapter_sends(adapter, route):
     """Nothing is added to or taken from the adapter's own format."""
     demos = [{"ticket": "a", "team": "tech"}, {"ticket": "b", "team": "billing", "augmented": True}]
-    expected = make_adapter(adapter).format(route, demos, {"ticket": "c"})
+    expected = make_adapter(adapter, writing=True).format(route, demos, {"ticket": "c"})
     assert render(route, adapter, demos, {"ticket": "c"}) == expected
     assert [message["role"] for message in expected] == [
         "system",
@@ -66,7 +66,7 @@ def test_a_prompt_is_what_the_adapter_sends(adapter, route):
     ]
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("adapter", WRITERS)
 @given(ticket=PIECES, demo=PIECES)
 def test_rendering_many_gives_the_same_as_rendering_one(adapter, route, ticket, demo):
     """The cached path and the full path agree on any text, with and without demos."""
@@ -75,14 +75,14 @@ def test_rendering_many_gives_the_same_as_rendering_one(adapter, route, ticket, 
         assert writer.prompt({"ticket": ticket}) == render(route, adapter, demos, {"ticket": ticket})
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("adapter", WRITERS)
 @pytest.mark.parametrize("inputs", [{}, {"ticket": None}, {"ticket": 3}, {"ticket": ["a", "b"]}, {"ticket": {"a": 1}}])
 def test_values_that_are_no_text_are_rendered_as_the_adapter_does(adapter, route, inputs):
     """Logs have numbers, lists and holes where a signature says text."""
     assert PromptWriter(route, adapter).prompt(inputs) == render(route, adapter, [], inputs)
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("adapter", WRITERS)
 def test_stored_json_is_rendered_as_the_typed_values_were(adapter):
     """Models, enums and dates look in a dataset as they looked to the teacher."""
     typed = {
@@ -91,7 +91,7 @@ def test_stored_json_is_rendered_as_the_typed_values_were(adapter):
         "note": "<fast> & cheap",
         "limit": 3,
     }
-    expected = make_adapter(adapter).format(Rich, [], typed)
+    expected = make_adapter(adapter, writing=True).format(Rich, [], typed)
     assert render(Rich, adapter, [], RICH_INPUTS) == expected
     assert PromptWriter(Rich, adapter).prompt(RICH_INPUTS) == expected
 
@@ -115,6 +115,8 @@ def test_a_completion_is_parsed_back_to_its_outputs(adapter):
         ("chat", "[[ ## team ## ]]\ntech\n\n[[ ## completed ## ]]\n"),
         ("json", '{\n  "team": "tech"\n}'),
         ("xml", "<team>\ntech\n</team>"),
+        ("baml", '{\n  "team": "tech"\n}'),
+        ("two_step", "team: tech"),
     ],
 )
 def test_completions_are_in_the_adapters_own_form(adapter, expected, route):

@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import dspy
 import pytest
+from dspy.adapters.baml_adapter import BAMLAdapter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.compiler.lm.adapters import ADAPTERS, allows_none, custom_type_marker, is_history, make_adapter
+from limbeck.compiler.lm.adapters import (
+    ADAPTERS,
+    WRITERS,
+    allows_none,
+    custom_type_marker,
+    is_history,
+    make_adapter,
+    takes_tools,
+    tools_of,
+)
 from limbeck.errors import UsageError
+
+CLASSES = {
+    "chat": dspy.ChatAdapter,
+    "json": dspy.JSONAdapter,
+    "xml": dspy.XMLAdapter,
+    "baml": BAMLAdapter,
+    "two_step": dspy.TwoStepAdapter,
+}
 
 
 def test_each_name_gives_its_own_adapter():
-    """The three names stand for DSPy's three general adapters."""
-    kinds = [dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter]
-    for name, kind in zip(ADAPTERS, kinds, strict=True):
-        assert isinstance(make_adapter(name), kind)
-        assert type(make_adapter(name)).__name__ == kind.__name__
+    """The names stand for DSPy's own classes, all of which can write."""
+    for name in WRITERS:
+        assert isinstance(make_adapter(name, writing=True), CLASSES[name])
+        assert type(make_adapter(name, writing=True)).__name__ == CLASSES[name].__name__
+    assert set(WRITERS) == set(CLASSES)
 
 
 def test_an_unknown_adapter_is_refused_with_the_names_there_are():
     """A typo is answered with the nearest name and the whole list."""
     with pytest.raises(UsageError) as caught:
         make_adapter("jsn")
-    assert str(caught.value) == "Unknown adapter 'jsn'.\nDid you mean 'json'? Adapters: chat, json, xml."
+    assert str(caught.value) == "Unknown adapter 'jsn'.\nDid you mean 'json'? Adapters: chat, json, xml, baml."
+
+
+def test_an_adapter_that_needs_a_second_lm_only_writes():
+    """What can be done with it is said."""
+    with pytest.raises(UsageError, match="has a second LM extract the answer"):
+        make_adapter("two_step")
+    assert set(WRITERS) - set(ADAPTERS) == {"two_step"}
+    with pytest.raises(UsageError, match="Adapters: chat, json, xml, baml, two_step"):
+        make_adapter("twostep", writing=True)
+
+
+def test_tools_are_written_as_those_whose_json_they_were():
+    """They cannot be called, only shown; what is no tool stays what it is."""
+
+    def find(query: str, k: int = 3) -> str:
+        """Find it."""
+        return query * k
+
+    tool = dspy.Tool(find)
+    (made,) = tools_of([{"name": tool.name, "desc": tool.desc, "args": tool.args, "func": "<function find>"}])
+    assert str(made) == str(tool)
+    assert tools_of(["x", None, {"name": 3}]) == ["x", None, {"name": 3}]
+    assert [takes_tools(kind) for kind in (dspy.Tool, list[dspy.Tool], list[str], str)] == [True, True, False, False]
 
 
 def test_the_marker_is_the_one_that_dspy_writes():
@@ -51,12 +92,12 @@ _DEMOS = st.lists(st.dictionaries(st.sampled_from(["question", "answer", "other"
     st.lists(_DEMOS, min_size=2, max_size=4),
     st.lists(st.dictionaries(st.sampled_from(["question", "context", "other"]), _VALUES), min_size=1, max_size=4),
     st.lists(st.fixed_dictionaries({"answer": _VALUES, "why": _VALUES}), max_size=3),
-    st.sampled_from(ADAPTERS),
+    st.sampled_from(WRITERS),
 )
 def test_what_is_remembered_is_what_is_rendered(demo_sets, asked, said, name):
     """Whatever was rendered before, the messages are those of DSPy's own adapter."""
-    plain = {"chat": dspy.ChatAdapter, "json": dspy.JSONAdapter, "xml": dspy.XMLAdapter}[name]()
-    ours = make_adapter(name)
+    plain = dspy.TwoStepAdapter(dspy.BaseLM("none")) if name == "two_step" else CLASSES[name]()
+    ours = make_adapter(name, writing=True)
     signature = dspy.Signature("question, context -> answer, why")
     for inputs in [*asked, *asked]:
         expected = plain.format_user_message_content(signature, inputs, main_request=True)

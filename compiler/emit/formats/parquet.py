@@ -1,0 +1,184 @@
+"""Parquet: every kind of rows in typed columns, for any tool that reads tables.
+
+Columns are named as TRL names them (https://huggingface.co/docs/trl/dataset_formats), so that its trainers take the
+files as they are; a stepwise row has ``ratings`` (1, 0, -1) besides, which keeps neutral steps apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ....records import Json
+from ..record import KINDS, Kind, Record, text_of
+from ._calls import call_of, openai_tool
+from ._parquet import COLUMN_TYPES, ParquetRows, Shape, empty_file, kind_of, need_pyarrow, shard_name
+from ._trl import in_column, turns
+from .base import Written
+from .prm800k import RATINGS
+from .trl_stepwise import is_text, step_problems
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+class Parquet:
+    """``train.parquet`` and so on."""
+
+    name = "parquet"
+    extra_columns = True
+    kinds: tuple[Kind, ...] = KINDS
+
+    def row(self, record: Record) -> Json:
+        """Columns by the kind, then tools, then outcome and reward where they were asked for."""
+        need_pyarrow()
+        row = {"prompt": _chat(record.prompt), **_LEARNED[record.kind](record)}
+        if record.kind == "stepwise":
+            row["prompt"] = text_of(row["prompt"])
+        if record.tools:
+            row["tools"] = _json([openai_tool(tool) for tool in record.tools])
+        return row | {name: v if name in COLUMN_TYPES else _json(v) for name, v in record.columns.items()}
+
+    def check(self, row: Json) -> list[str]:
+        """Check that a row fits into its columns, and says something."""
+        try:
+            kind = kind_of(row)
+        except KeyError:
+            return [f"columns {', '.join(row)} are of no kind of rows"]
+        problems = [
+            problem
+            for name in ("prompt", "completion", "chosen", "rejected")
+            if name in row and not isinstance(row[name], str)
+            for problem in in_column(name, _chat_problems(row[name]))
+        ]
+        problems += [f"{name} is no JSON" for name in ("tools", "known") if not isinstance(row.get(name, ""), str)]
+        return problems + (_CHECKS[kind](row) if kind in _CHECKS else [])
+
+    def check_all(self, rows: int) -> list[str]:
+        """Any number of rows will do."""
+        return []
+
+    def path(self, split: str) -> str:
+        """``train.parquet`` and so on."""
+        return f"{split}.parquet"
+
+    def open(self, path: Path, written: Written | None = None) -> ParquetRows:
+        """Row groups as rows come.
+
+        Args:
+            path: The file.
+            written: What is going to be written. Without it rows have the columns for tools, whether there are any
+                or not.
+        """
+        return ParquetRows(path, shape_of(written) if written else None)
+
+    def beside(self, written: Written) -> Mapping[str, bytes]:
+        """Files without rows for the splits that have none."""
+        empty = [written.paths[split] for split, count in written.rows.items() if not count]
+        return {shard_name(path, 0, 1): empty_file(shape_of(written)) for path in empty}
+
+
+def shape_of(written: Written) -> Shape:
+    """Shape of what is written."""
+    return Shape(written.kind, written.columns, written.tools)
+
+
+def _chat(messages: Sequence[Json]) -> list[Json]:
+    """Messages as TRL has them, with the arguments of calls as JSON."""
+    return [_packed(turn) for turn in turns(messages)]
+
+
+def _packed(turn: Json) -> Json:
+    calls = turn.get("tool_calls")
+    return {**turn, "tool_calls": [_packed_call(call) for call in calls]} if isinstance(calls, list) else turn
+
+
+def _packed_call(raw: Any) -> Any:
+    call = call_of(raw)
+    if call is None:
+        return raw
+    function = {"name": call.name, "arguments": _json(call.arguments)}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _json(value: Any) -> Any:
+    """JSON text; the value itself where it is none, for ``check`` to see."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return value
+
+
+_LEARNED: Mapping[Kind, Any] = {
+    "sft": lambda record: {"completion": _chat(record.completion)},
+    "preference": lambda record: {"chosen": _chat(record.completion), "rejected": _chat(record.rejected)},
+    "unpaired": lambda record: {"completion": _chat(record.completion), "label": record.label},
+    "stepwise": lambda record: {
+        "completions": [step.text for step in record.steps],
+        "labels": record.good_steps,
+        "ratings": [RATINGS[step.label] for step in record.steps],
+    },
+    "prompts": lambda record: {"known": _json(record.known)},
+    "soft": lambda record: {"labels": list(record.soft), "probabilities": list(record.soft.values())},
+}
+"""What is learned of a record, by kind."""
+
+
+def _chat_problems(messages: Any) -> list[str]:
+    if not isinstance(messages, list) or not messages:
+        return ["there must be a list of messages that is not empty"]
+    return [f"message {n}: {text}" for n, message in enumerate(messages) for text in _message_problems(message)]
+
+
+def _message_problems(message: Json) -> list[str]:
+    problems = []
+    if message.get("role") not in ROLES:
+        problems.append(f"role {message.get('role')!r} is none of {', '.join(ROLES)}")
+    if not isinstance(message.get("content"), str | None):
+        problems.append("content is no text")
+    if not all(isinstance(message.get(key), str | None) for key in ("name", "tool_call_id")):
+        problems.append("name and id of what a tool gave back must be texts")
+    calls = message.get("tool_calls", [])
+    if not isinstance(calls, list) or not all(map(_is_call, calls)):
+        problems.append("tool_calls must be functions with a name, and an object as arguments")
+    return problems
+
+
+def _is_call(call: Any) -> bool:
+    """Whether a call has the form of the column, into which no other key fits."""
+    function = call.get("function") if isinstance(call, dict) else None
+    return (
+        call_of(call) is not None
+        and set(call) == {"id", "type", "function"}
+        and isinstance(function, dict)
+        and isinstance(function.get("arguments"), str)
+    )
+
+
+def _steps(row: Json) -> list[str]:
+    prompt = [] if is_text(row["prompt"]) else ["prompt is empty or no text"]
+    return prompt + step_problems(row["completions"], row["labels"])
+
+
+def _pair(row: Json) -> list[str]:
+    return ["chosen and rejected are equal"] if row["chosen"] == row["rejected"] else []
+
+
+def _label(row: Json) -> list[str]:
+    return [] if isinstance(row["label"], bool) else [f"label {row['label']!r} is neither true nor false"]
+
+
+def _soft(row: Json) -> list[str]:
+    labels, shares = row["labels"], row["probabilities"]
+    if not labels or not all(isinstance(label, str) for label in labels) or len(labels) != len(shares):
+        return ["there must be as many probabilities as labels, which are texts"]
+    if all(0 <= share <= 1 for share in shares) and math.isclose(math.fsum(shares), 1, abs_tol=1e-6):
+        return []
+    return ["the probabilities must add up to 1"]
+
+
+_CHECKS = {"stepwise": _steps, "preference": _pair, "unpaired": _label, "soft": _soft}
+"""Rules of single kinds."""

@@ -1,0 +1,68 @@
+"""Prompts: a prompt and how the answers to it fared (reinforcement learning, choice by difficulty)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ....records import Json, Outcome
+from ..record import Answer, Record
+from .base import Making, Shown, by_prompt, combine
+
+
+class Prompts:
+    """A row a prompt, with what the example knows of the right answer.
+
+    Columns: ``reward``, the mean score of the judged attempts (null without any), ``pass_rate``, the share of them that
+    passed, ``attempts``, their number.
+    """
+
+    outcomes: tuple[Outcome, ...] = ("passed", "rejected", "failed")
+    unjudged = True
+
+    def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
+        """A record of each prompt."""
+        for group in by_prompt(answers, making):
+            same = _of_one_example(group, making)
+            combine(same, making)
+            first = same[0]
+            yield Record(
+                kind="prompts",
+                answers=tuple(shown.answer for shown in same),
+                prompt=first.chat.prompt,
+                tools=first.chat.tools,
+                known=first.answer.trace.example.labels,
+                columns=_fared(same),
+                input_text=first.input_text,
+            )
+
+
+def _of_one_example(group: Sequence[Shown], making: Making) -> list[Shown]:
+    """Those whose example has the labels that most have: two right answers to one prompt would contradict."""
+    counts = Counter(_key(shown.answer) for shown in group)
+    known = min(counts, key=lambda key: (-counts[key], key))
+    kept = []
+    for shown in sorted(group, key=lambda shown: shown.answer.id):
+        if _key(shown.answer) == known:
+            kept.append(shown)
+        else:
+            making.ledger.dropped(shown.answer.id, "other labels", "more attempts at this prompt have others")
+    return kept
+
+
+def _key(answer: Answer) -> str:
+    return answer.trace.example.id
+
+
+def _fared(same: Sequence[Shown]) -> Json:
+    """How the attempts fared; each trace counts once."""
+    traces = {shown.answer.trace.id: shown.answer.trace for shown in same}
+    judged = [trace for trace in traces.values() if trace.verdicts or trace.failure is not None]
+    scores = [trace.score if math.isfinite(trace.score) else 0.0 for trace in judged]
+    passes = sum(trace.outcome == "passed" for trace in judged)
+    return {
+        "reward": math.fsum(scores) / len(scores) if scores else None,
+        "pass_rate": passes / len(judged) if judged else None,
+        "attempts": len(judged),
+    }

@@ -1,0 +1,131 @@
+"""The half of an export that streams: from traces to rows that wait in the spool.
+
+Each stage is a plain function over an iterator: select -> make (one kind of rows) -> check by the target's rules ->
+decontaminate -> fill the spool. What a stage drops it writes into the ledger.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import orjson
+
+from ...records import Trace
+from ..keep.level import level_of
+from .duplicates import digest_of, drop_near
+from .kinds import MAKERS
+from .kinds.base import NOT_JSON, Making
+from .labels import label_of, source_of
+from .near import NearIndex
+from .provenance import provenance
+from .select import Wanted, select
+from .spool import Item, Numbers, Spool
+
+if TYPE_CHECKING:
+    from ..keep.ledger import Ledger
+    from .choices import Choices, Dedup, Prefer
+    from .formats.base import Format
+    from .record import Kind, Record
+
+
+def make(traces: Iterable[Trace], wanted: Wanted, kind: Kind, making: Making) -> Iterator[Record]:
+    """Select answers, and make the records of those to each input."""
+    maker = MAKERS[kind]
+    for answers in select(traces, wanted, making.ledger):
+        yield from maker(answers, making)
+
+
+def check(records: Iterable[Record], target: Format, ledger: Ledger) -> Iterator[Item]:
+    """Make the row of each record; drop what the target would not take."""
+    for record in records:
+        row = target.row(record)
+        if problems := target.check(row):
+            ledger.dropped(record.id, "format check failed", "; ".join(problems))
+            continue
+        try:
+            line = orjson.dumps(row)
+        except orjson.JSONEncodeError as error:
+            ledger.dropped(record.id, NOT_JSON, str(error))
+        else:
+            yield Item(record, line)
+
+
+class Neighbours:
+    """Which rows, and which inputs, are near each other. Used in ``with``.
+
+    Args:
+        folder: Where the indexes put their files.
+        choices: Say which of the indexes are needed.
+    """
+
+    def __init__(self, folder: Path, choices: Choices) -> None:
+        by_input = choices.together == "near" and len(choices.split) > 1
+        self._rows = NearIndex(folder, choices.similarity) if choices.dedup == "near" else None
+        self._inputs = NearIndex(folder, choices.similarity) if by_input else None
+        self._input_of = array("I")
+        self._first_row = array("I")
+        self._last = ""
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is an index at all."""
+        return self._rows is not None or self._inputs is not None
+
+    def add(self, item: Item) -> None:
+        """Add the next row of the spool; it has its words. Rows of one input are one in the index of inputs."""
+        if item.words is None:
+            return
+        if self._rows is not None:
+            self._rows.add(item.words)
+        if self._inputs is not None:
+            own = f"{item.record.first.trace.example.input_id} {item.record.first.step.predictor}"
+            if own != self._last:
+                self._last = own
+                self._first_row.append(len(self._input_of))
+                self._inputs.add(item.words[: item.input_words])
+            self._input_of.append(len(self._first_row) - 1)
+
+    def drop_rows(self, spool: Spool, prefer: Sequence[Prefer]) -> None:
+        """Of rows that are near each other keep the best."""
+        if self._rows is not None:
+            drop_near(spool, self._rows.clusters(), prefer, self._rows.similarity, "near")
+
+    def of_inputs(self) -> Numbers | None:
+        """For each row one whose input is near its own; None where nobody asked."""
+        if self._inputs is None:
+            return None
+        first = np.frombuffer(self._first_row, np.uint32)
+        near: Numbers = first[self._inputs.clusters()][np.frombuffer(self._input_of, np.uint32)]
+        return near
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for index in (self._rows, self._inputs):
+            if index is not None:
+                index.__exit__(kind, error, trace)
+
+
+def fill(spool: Spool, items: Iterable[Item], neighbours: Neighbours, labels: tuple[str, ...], dedup: Dedup) -> None:
+    """Put every row into the spool, and seal it."""
+    for item in items:
+        record = item.record
+        level = level_of(record.first.trace)
+        try:
+            origin = orjson.dumps(provenance(record, level))
+            digest = digest_of(record, dedup)
+        except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
+            spool.ledger.dropped(record.id, NOT_JSON, str(error))
+            continue
+        spool.add(item, origin=origin, digest=digest, level=level.number or 0, label=label_of(record, labels),
+                  source=source_of(record))  # fmt: skip
+        neighbours.add(item)
+    spool.seal()

@@ -1,0 +1,109 @@
+r"""Words of texts as numbers: what near-duplicates and contaminated rows are found by.
+
+A word is a run of letters and digits, whatever its case and width; a character of a script that is written without
+spaces (Chinese, Japanese, Thai, ...) is a word by itself. Underscores and punctuation are no part of words: who
+writes ``has_close`` as "Has close!" has the same words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+
+from .spool import Item, Numbers
+
+# Thai to Tibetan, Myanmar, Khmer, kana, Han: scripts in which no space stands between words.
+_SPACELESS = (
+    (0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
+)  # fmt: skip
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+
+# What stands in a value that was written as JSON or as Python writes it: a newline as backslash and n, and so on.
+_ESCAPED = re.compile(r"\\+(?:u([0-9a-f]{4})|x([0-9a-f]{2})|[nrt])", re.IGNORECASE)
+
+# What becomes of the bytes of UTF-8: letters and digits stay, in lower case; so does what is no ASCII.
+_BYTES = bytes(ord(chr(byte).lower()) if byte < 128 and chr(byte).isalnum() else byte if byte > 127 else 32
+               for byte in range(256))  # fmt: skip
+
+_MOST, _LONGEST = 100_000, 64  # words that are remembered, and their bytes: about 20 MB
+
+
+class _Hashes(dict[bytes, bytes]):
+    """64 bits by word, the same in all processes and on all machines."""
+
+    def __missing__(self, word: bytes) -> bytes:
+        made = blake2b(word, digest_size=8).digest()
+        if len(word) <= _LONGEST:
+            if len(self) >= _MOST:
+                self.clear()
+            self[word] = made
+        return made
+
+
+_hash_of = _Hashes().__getitem__
+
+
+def words_of(text: str) -> Numbers:
+    """Hashes of a text's words, in their order: 64 bits each."""
+    joined = b"".join(map(_hash_of, split_words(text)))
+    return np.frombuffer(joined, "<u8").astype(np.uint64, copy=False)
+
+
+def split_words(text: str) -> list[bytes]:
+    """A text's words as UTF-8."""
+    if "\\" in text:
+        text = _ESCAPED.sub(_unescaped, text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).casefold()
+        for character in sorted(set("".join(_FOREIGN.findall(text)))):
+            spaced = _spaced(character)
+            if spaced != character:
+                text = text.replace(character, spaced)
+    return text.encode().translate(_BYTES).split()
+
+
+def word_spans(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """A text with the same words as ``text`` but normal characters, and where its words start and end."""
+    normal = unicodedata.normalize("NFKC", _ESCAPED.sub(_unescaped, text))
+    spans: list[tuple[int, int]] = []
+    start = -1
+    for at, character in enumerate(normal + " "):
+        spaced = _spaced(character) if character > "\x7f" else character if character.isalnum() else " "
+        if start >= 0 and spaced[:1] == " ":
+            spans.append((start, at))
+            start = -1
+        if len(spaced) > 1:
+            spans.append((at, at + 1))
+        elif start < 0 and spaced not in {"", " "}:
+            start = at
+    return normal, spans
+
+
+def with_words(items: Iterable[Item]) -> Iterator[Item]:
+    """Give each item the words of its record's input, then of its answer."""
+    for item in items:
+        asked, answered = words_of(item.record.input_text), words_of(item.record.answer_text)
+        item.words, item.input_words = np.concatenate((asked, answered)), len(asked)
+        yield item
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    return chr(int(code, 16)) if code else " "
+
+
+@lru_cache(maxsize=20_000)
+def _spaced(character: str) -> str:
+    """What a character that is no ASCII counts as: itself, a word of its own, a space, or nothing."""
+    kind = unicodedata.category(character)
+    if kind == "Cf" or "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
+        return ""  # soft hyphens and joiners, and how a character is drawn
+    if kind[0] not in "LN" and kind not in {"Mn", "Mc"}:
+        return " "
+    return f" {character} " if any(low <= ord(character) <= high for low, high in _SPACELESS) else character
