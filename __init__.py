@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         arun,
         avalue,
         averify,
+        awhy,
         calibrate,
         check,
         compile,  # noqa: A004  # the word of the design; shadows the builtin only where imported by name
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         run,
         value,
         verify,
+        why,
     )
     from .signatures import InputField, OutputField, Signature, Task
 
@@ -67,6 +69,7 @@ _API = (
     "arun",
     "avalue",
     "averify",
+    "awhy",
     "calibrate",
     "check",
     "compile",
@@ -78,6 +81,7 @@ _API = (
     "run",
     "value",
     "verify",
+    "why",
 )
 _MODULES = ("metrics", "verifiers")
 _LAZY = dict.fromkeys(_API, ".api") | dict.fromkeys(_SIGNATURES, ".signatures")
@@ -108,6 +112,7 @@ __all__ = [
     "arun",
     "avalue",
     "averify",
+    "awhy",
     "calibrate",
     "check",
     "compile",
@@ -119,6 +124,7 @@ __all__ = [
     "run",
     "value",
     "verify",
+    "why",
 ]
 
 

@@ -27,7 +27,7 @@ from .compiler.emit.card import command
 from .compiler.emit.choices import make_choices
 from .compiler.emit.outdir import check_out
 from .compiler.emit.result import DatasetResult
-from .compiler.emit.why import Why, explain
+from .compiler.emit.why import Why, tell
 from .compiler.evaluate import Evaluated, evaluate_task
 from .compiler.export import export_task
 from .compiler.ingest import Ingested, ingest_rows
@@ -185,8 +185,9 @@ async def arun_traces(
 
 
 async def aingest(
-    target: Target, data: str | Path, *, row: RowFunction | str | None = None, metric: Any = None,
-    verifiers: Sequence[Any] = (), progress: Progress | None = None, **settings: Any,
+    target: Target, data: str | Path, *, row: RowFunction | str | None = None, source: str | None = None,
+    licence: str | None = None, metric: Any = None, verifiers: Sequence[Any] = (), progress: Progress | None = None,
+    **settings: Any,
 ) -> Ingested:  # fmt: skip
     """Import the log of an existing model: each row becomes a trace, judged and kept.
 
@@ -197,6 +198,8 @@ async def aingest(
         data: The log: JSONL, JSON, CSV or Parquet, each ``.gz`` too.
         row: Maps a row to inputs, labels, outputs or completion, lm, attempt and meta: a function or
             ``module.py:name``. Without it rows must have these keys themselves.
+        source: Name of where the log comes from, for the card of a dataset; a row's ``meta.source`` goes before.
+        licence: Licence that it stands under, best as an id of SPDX; a row's ``meta.licence`` goes before.
         metric: Metric of a bare program.
         verifiers: What else judges.
         progress: Told what goes on.
@@ -209,7 +212,8 @@ async def aingest(
     chosen = options(**settings)
     task, _ = load(target, metric=metric, verifiers=verifiers)
     mapper = _function(row) if isinstance(row, str) else row
-    return await ingest_rows(task, _begun(read_rows(data)), mapper, options=chosen, progress=progress)
+    rows = _begun(read_rows(data))
+    return await ingest_rows(task, rows, mapper, options=chosen, progress=progress, source=source, licence=licence)
 
 
 async def averify(
@@ -312,14 +316,7 @@ async def awhy(dataset: str | Path, row: str, *, store: str | Path = DEFAULT_STO
     Raises:
         UsageError: There is no such dataset or row, or something cannot be read.
     """
-    return await asyncio.to_thread(_why, Path(dataset), row, store)
-
-
-def _why(dataset: Path, row: str, store: str | Path) -> Why:
-    if "://" not in str(store) and not Path(store).exists():
-        return explain(dataset, row)
-    with Store.open(store, create=False) as kept:
-        return explain(dataset, row, kept)
+    return await asyncio.to_thread(tell, Path(dataset), row, store)
 
 
 async def avalue(

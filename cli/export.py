@@ -51,7 +51,7 @@ _PROMPT = (
         show_default=True,
         help="bare (the signature alone), compiled (an artifact's prompt) or sent (as the teacher saw it).",
     ),
-    options.own_adapter,
+    options.writer,
     click.option(
         "--reasoning/--no-reasoning", default=True, help="Whether the student learns to reason.  [default: it does]"
     ),

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         metavar="MODULE.PY:NAME",
         help="Function that maps a row to inputs, labels, outputs or completion, lm, person, attempt, meta.",
     ),
+    click.option("--source", metavar="NAME", help="Where the log comes from, for a dataset's card."),
+    click.option("--licence", metavar="ID", help="Licence that it stands under, such as mit or cc-by-4.0."),
     *options.judging,
     options.all_verdicts,
     *options.lm,
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     *options.calls,
     options.store,
 )
-def command(shell: Shell, target: str, data: str, row: str | None, **given: Any) -> None:
+def command(
+    shell: Shell, target: str, data: str, row: str | None, source: str | None, licence: str | None, **given: Any
+) -> None:
     """Judge and keep the log of an existing model.
 
     Calls no LM, but for verifiers that ask one.
@@ -42,7 +46,7 @@ def command(shell: Shell, target: str, data: str, row: str | None, **given: Any)
     from .. import api
 
     made = {**options.judges(given), **options.settings(given)}
-    work = api.aingest(target, data, row=row, progress=shell.progress, **made)
+    work = api.aingest(target, data, row=row, source=source, licence=licence, progress=shell.progress, **made)
     ingested = shell.finish(work)
     shell.result(ingested.as_json(), lambda console: show(console, target, ingested, given))
 

@@ -44,9 +44,14 @@ store = click.option(
     show_default=True,
 )
 seed = click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Seed of every random choice.")
-_ADAPTER = "How prompts are written: chat, json or xml."
+_ADAPTER = "How prompts are written: chat, json, xml or baml."
 adapter = click.option("--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat]")
 own_adapter = click.option("--adapter", metavar="NAME", help=f"{_ADAPTER}  [default: chat, or as TARGET was compiled]")
+writer = click.option(
+    "--adapter",
+    metavar="NAME",
+    help="How prompts are written: chat, json, xml, baml or two_step.  [default: chat, or as TARGET was compiled]",
+)
 splits = (
     click.option("--train", metavar="FILE", help="Examples to learn from."),
     click.option("--val", metavar="FILE", help="Examples to choose by."),

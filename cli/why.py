@@ -29,6 +29,7 @@ _SHORT, _LONG = 300, 1200  # characters of a value, and of a message, that are s
     click.argument("dataset", metavar="DATASET", type=click.Path(path_type=Path)),
     click.argument("row", metavar="ROW"),
     options.store,
+    light=True,
 )
 def command(shell: Shell, dataset: Path, row: str, store: str) -> None:
     """Show where a row of a dataset comes from, or why it was left out.
@@ -36,9 +37,9 @@ def command(shell: Shell, dataset: Path, row: str, store: str) -> None:
     ROW is SPLIT:LINE, such as train:12; the id of a row or a trace; or how the hash of the row's line starts. The
     dataset tells most of it. The store, where it is at hand, adds the prompt as sent, the completion and the run.
     """
-    from .. import api
+    from ..compiler.emit.why import tell
 
-    found = shell.finish(api.awhy(dataset, row, store=store))
+    found = tell(dataset, row, store)
     shell.result(found.as_json(), lambda console: show(console, found, store))
 
 
@@ -78,7 +79,7 @@ def _origin(found: Why) -> list[tuple[str, str]]:
     number = f"{level.number}, {level.meaning}" if level and level.number else "none"
     rows = [
         ("id", told["row"]),
-        ("trace", f"{told['trace']}, step {told['step']} ({told.get('predictor')})"),
+        ("trace", f"{told['trace']}, {_step_of(told)}"),
         ("task", told.get("task")),
         ("example", told.get("example")),
         ("source", told.get("source")),
@@ -97,6 +98,10 @@ def _origin(found: Why) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in rows if value]
 
 
+def _step_of(told: Json) -> str:
+    return "the whole program" if told["step"] < 0 else f"step {told['step']} ({told.get('predictor')})"
+
+
 def _better(found: Why) -> str | None:
     """Why the first answer of a pair is the better one."""
     told = found.origin or {}
@@ -104,7 +109,7 @@ def _better(found: Why) -> str | None:
         return None
     other = told["others"][0]
     if told.get("outcome") != other.get("outcome"):
-        return f"it {_BECAME[told.get('outcome')]}, and the other {_BECAME[other.get('outcome')]}"
+        return f"it {_BECAME[str(told.get('outcome'))]}, and the other {_BECAME[str(other.get('outcome'))]}"
     return f"its score is {_number(told.get('score'))}, and the other's is {_number(other.get('score'))}"
 
 

@@ -13,6 +13,7 @@ from ..records import Example, Json, Trace
 from ..signatures.fields import predictors
 from . import results
 from .forecast import Forecast
+from .lm.adapters import make_adapter
 from .prepare import prepare
 from .results import Result, Shown
 from .session import Options
@@ -94,6 +95,7 @@ async def check_task(
         UsageError: Task, data, optimizer or options cannot be used.
         MetricError: The metric needs a label that the data does not have.
     """
+    make_adapter((options or Options()).adapter)  # refused as a compile would
     prepared = prepare(task, optimizer, options or Options(), data, values=values)
     splits = prepared.splits
     gold, problem = await _gold(task, splits.train)

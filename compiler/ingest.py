@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..records import Json, Trace
 from ..signatures.program import base_candidate
 from . import results
 from .judging import Waiting, each, judge_stored
 from .keep.runs import Status
 from .keep.store import Store
+from .lm.adapters import make_adapter
 from .mapping import Mapper, RowFunction
 from .progress import Silent
 from .results import Result, Shown
@@ -72,7 +73,7 @@ class Ingested(Result):
 
 async def ingest_rows(
     task: Task, rows: Iterable[tuple[Json, str]], row: RowFunction | None, *, options: Options | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None, source: str | None = None, licence: str | None = None,
 ) -> Ingested:  # fmt: skip
     """Import the rows of a log; memory holds an id a row.
 
@@ -83,14 +84,19 @@ async def ingest_rows(
         options: Store, and the adapter, which reads outputs from completions where the row function gives only those;
             LM, budget and concurrency for verifiers that ask an LM or run code.
         progress: Told what goes on.
+        source: Name of where all rows come from, kept with each trace unless its row says another one.
+        licence: Likewise the licence that they stand under.
 
     Raises:
         DataError: The row function does not return what it should, or raises on every row.
         TargetError: The program has several predictors.
+        UsageError: Source or licence is a blank.
         BudgetReached: The budget ended what verifiers ask; the same import goes on from there.
     """
     options = options or Options()
-    importer = _Importer(Mapper(task, row, options.adapter), progress or Silent(), _Counts())
+    make_adapter(options.adapter)  # refused here, not as a parse failure of each row
+    about = _about(source=source, licence=licence)
+    importer = _Importer(Mapper(task, row, options.adapter), progress or Silent(), _Counts(), about)
     every = verifiers_of(task)
     verifiers = [verifier for verifier in every if not isinstance(verifier, Declared)]
     if len(verifiers) < len(every):
@@ -140,6 +146,7 @@ class _Importer:
     mapper: Mapper
     progress: Progress
     counts: _Counts
+    about: Json
 
     async def run(
         self, rows: Iterable[tuple[Json, str]], judging: Callable[[Trace], Awaitable[Trace]],
@@ -165,10 +172,29 @@ class _Importer:
                 made = ("row function failed", f"{type(error).__name__}: {error}")
                 self.counts.check_hope(source, made[1])
             if isinstance(made, Trace):
-                yield made
+                yield _with(made, self.about)
                 continue
             self.counts.dropped[made[0]] += 1
             kept.note(run, "import", source, *made)
+
+
+def _about(**given: str | None) -> Json:
+    """What is said of all rows.
+
+    Raises:
+        UsageError: It is a blank.
+    """
+    for name, text in given.items():
+        if text is not None and not text.strip():
+            raise UsageError(f"The {name} of the rows is {text!r}.", hint=f"Give its name, or leave out --{name}.")
+    return {name: text.strip() for name, text in given.items() if text is not None}
+
+
+def _with(trace: Trace, about: Json) -> Trace:
+    """The trace with what is said of all rows, where its own does not say it."""
+    own = {"licence" if name == "license" else name for name in trace.meta}
+    new = {name: text for name, text in about.items() if name not in own}
+    return replace(trace, meta={**trace.meta, **new}) if new else trace
 
 
 class _Counts:

@@ -54,7 +54,7 @@ class Options:
         teacher: LM of teacher rollouts, or several, which are tried in this order until one passes. The whole
             program runs with it, but for predictors that the program itself gives an LM. Default: as the student.
         teacher_args: Settings of all teachers, or a list with those of each (None: as said of ``lm_args``).
-        adapter: ``chat``, ``json`` or ``xml``.
+        adapter: ``chat``, ``json``, ``xml`` or ``baml``.
         store: Path or SQLAlchemy URL.
         budget: Limits of this command.
         concurrency: Rollouts and LM calls in flight at most.

@@ -16,7 +16,7 @@ import pytest
 import limbeck
 
 HEAVY = ("dspy", "litellm", "optuna", "sqlalchemy", "pydantic", "diskcache", "pyarrow", "numpy", "rich", "click")
-TWINS = ("calibrate", "check", "compile", "evaluate", "export", "ingest", "run", "value", "verify")
+TWINS = ("calibrate", "check", "compile", "evaluate", "export", "ingest", "run", "value", "verify", "why")
 ROWS = [{"q": f"question {i}", "a": "yes" if i % 2 else "no"} for i in range(40)]
 
 
@@ -97,7 +97,8 @@ async def every_call(folder: Path, task: limbeck.Task, log: Path, call: Callable
     verified = await call("verify", task, **store)
     calibrated = await call("calibrate", ROWS, human="a", judgment="a")
     exported = await call("export", task, folder / "dataset", **store)
-    made = [compiled.gate, compiled.candidate, exported.rows, exported.dropped]
+    told = await call("why", folder / "dataset", "train:1", **store)
+    made = [told.as_json()["row"], compiled.gate, compiled.candidate, exported.rows, exported.dropped]
     return [checked, evaluated.score, one, many, ingested.outcomes, verified.outcomes, calibrated, *made]
 
 

@@ -28,7 +28,7 @@ SHORT = 5
 MOST = 5
 """Matches told of one row: those that have the largest share of their text."""
 
-_END = frozenset(".?!:;…\n\"'”’»)]}>|。？！：；」』）")
+_BORDER = frozenset(".?!:;…\n\"'”’»)]}>|。？！：；」』）")
 _COMMON, _COMMON_SHARE = 3, 0.01  # rows, and share of them, that may have a run in common before it says nothing
 
 
@@ -60,12 +60,12 @@ class TestTexts:
     """Finds test texts in rows.
 
     A text of thirteen words or more is in a row that has the given share of its runs of eight words, and at least
-    five of them. A shorter one must be there as a whole, in the row's input; with fewer than eight words a sentence
-    must end behind it; with fewer than five it must be all of the input.
+    five of them. A shorter one must be there as a whole, in the row's input; with fewer than eight words it must be
+    a sentence there, and with fewer than five all of the input.
 
     What many test rows have in common says nothing of any of them and does not count: texts that more than half of a
     file's rows have, and runs of words that are in more than three rows, and more than one in a hundred, that are
-    about different things.
+    about different things. A text that has no other runs must be there as a whole.
 
     Args:
         texts: Sources (``file:line``) and texts; those of a row side by side, and the rows of a file too.
@@ -74,7 +74,7 @@ class TestTexts:
     Attributes:
         n_rows: Test rows.
         n_texts: Different texts in them.
-        n_common: Those that do not count, or of which no run of words does, since they are in many rows.
+        n_common: Those that do not count, since they are in many rows.
     """
 
     __test__ = False  # no test, whatever its name may tell pytest
@@ -89,8 +89,7 @@ class TestTexts:
         self._index_short([form for form in forms if SHORT <= len(form[1]) < RUN])
         self._index_long([form for form in forms if len(form[1]) >= RUN], rows.topics(common))
         self.n_rows, self.n_texts = rows.n_rows, len(rows.texts)
-        sought = {*self._tiny.values(), *(number for number, _ in self._short), *self._text_of[self._of > 0].tolist()}
-        self.n_common = self.n_texts - len(sought)
+        self.n_common = int(common.sum())
 
     def _index_short(self, forms: list[tuple[int, Numbers]]) -> None:
         """Find short texts by their first four words."""
@@ -111,9 +110,12 @@ class TestTexts:
         order = np.lexsort((topics[self._text_of[form]], runs))
         runs, form = runs[order], form[order]
         rare = _rare(runs, topics[self._text_of[form]])
-        runs, self._form = runs[rare], form[rare]
+        has_rare = np.bincount(form[rare], minlength=len(forms)) > 0
+        counted = rare | ~has_rare[form]
+        runs, self._form = runs[counted], form[counted]
         self._of = np.bincount(self._form, minlength=len(forms))
-        self._least = np.minimum(self._of, np.maximum(np.ceil(self.overlap * self._of - 1e-9), SMALL - RUN))
+        enough = np.maximum(np.ceil(self.overlap * self._of - 1e-9), SMALL - RUN)
+        self._least = np.where(has_rare, np.minimum(self._of, enough), self._of)
         sought, first = np.unique(runs, return_index=True)
         self._from = np.append(first, len(runs))
         self._runs = Lookup(sought)
@@ -124,7 +126,7 @@ class TestTexts:
         Args:
             words: Hashes of the words of the row's input, then of its answer.
             input_words: How many of them are of the input.
-            input_text: The input; where short texts are found in it, a sentence must end behind them.
+            input_text: The input; short texts must be sentences in it.
         """
         found: list[tuple[int, Match]] = []
         if 0 < input_words < SHORT and (number := self._tiny.get(words[:input_words].tobytes())) is not None:
@@ -143,7 +145,7 @@ class TestTexts:
         for place, start in zip(at.tolist(), starts.tolist(), strict=True):
             for number, whole in self._short[self._short_from[start] : self._short_from[start + 1]]:
                 end = place + len(whole)
-                if np.array_equal(words[place:end], whole) and _ends(text, end):
+                if np.array_equal(words[place:end], whole) and _is_sentence(text, place, end):
                     yield number, self._match(number, 1, 1, [(place, end)])
 
     def _long_matches(self, input_words: int, at: Numbers, runs: Numbers) -> Iterator[tuple[int, Match]]:
@@ -155,8 +157,8 @@ class TestTexts:
         runs = np.repeat(runs, sizes)
         counted = ~self._small[forms] | (where + RUN <= input_words)
         where, forms, runs = where[counted], forms[counted], runs[counted]
-        pairs = np.unique(np.stack((forms, runs)), axis=1)  # a row may have a run twice
-        held, shared = np.unique(pairs[0], return_counts=True)
+        pairs = np.unique(forms * len(self._from) + runs)  # a row may have a run twice
+        held, shared = np.unique(pairs // len(self._from), return_counts=True)
         enough = shared >= self._least[held]
         for form, count in zip(held[enough].tolist(), shared[enough].tolist(), strict=True):
             spans = [(place, place + RUN) for place in where[forms == form].tolist()]
@@ -178,13 +180,18 @@ def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def _ends(text: str, words: int) -> bool:
-    """Whether a sentence may end behind so many words of a text: "What can I do?", but not "What can I do there?"."""
+def _is_sentence(text: str, start: int, end: int) -> bool:
+    """Whether words of a text may be a sentence: "What can I do?", but not "What can I do there?"."""
     normal, spans = word_spans(text)
-    if words >= len(spans):
+    return _is_border(normal, spans, start, _BORDER | {","}) and _is_border(normal, spans, end, _BORDER)
+
+
+def _is_border(text: str, spans: list[tuple[int, int]], word: int, signs: frozenset[str]) -> bool:
+    """Whether a sentence may begin with a word: it is the first, or has a capital, or one of the signs before it."""
+    if not 0 < word < len(spans):
         return True
-    end, following = spans[words - 1][1], spans[words][0]
-    return normal[following].isupper() or not _END.isdisjoint(normal[end:following])
+    end, start = spans[word - 1][1], spans[word][0]
+    return text[start].isupper() or not signs.isdisjoint(text[end:start])
 
 
 def _rare(runs: Numbers, topics: Numbers) -> Numbers:

@@ -93,7 +93,7 @@ def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Pa
     target, kind = choices.check()
     names = names_of(source.program, choices.predictor, whole=choices.whole)
     ledger = Ledger()
-    wanted, making = _wanted(source, choices, kind, names), _making(source, choices, ledger)
+    wanted, making = _wanted(source, choices, kind, names), _making(source, choices, target, kind, ledger)
     tests = TestTexts([*source.tests, *file_texts(choices.against)], choices.overlap)
     with ExitStack() as stack:
         work = stack.enter_context(new_directory(out))
@@ -131,15 +131,15 @@ def _wanted(source: Source, choices: Choices, kind: Kind, names: list[str]) -> W
         elsewhere=inputs_of(*choices.apart_from) if choices.apart_from else (),
         is_current=source.is_current,
         max_level=choices.max_level,
-        raw=choices.failures,
+        raw=choices.failures or maker.raw,
         unjudged=maker.unjudged,
     )
 
 
-def _making(source: Source, choices: Choices, ledger: Ledger) -> Making:
+def _making(source: Source, choices: Choices, target: Format, kind: Kind, ledger: Ledger) -> Making:
     renders = renderers(
         source.program, choices.prompt, choices.adapter, source.candidate, reasoning=choices.reasoning,
-        raw=choices.failures,
+        raw=choices.failures or MAKERS[kind].raw,
     )  # fmt: skip
     return Making(
         renders,
@@ -149,6 +149,7 @@ def _making(source: Source, choices: Choices, ledger: Ledger) -> Making:
         margin=choices.margin,
         max_pairs=choices.max_pairs,
         neutral=choices.neutral,
+        turns=target.turns,
         fields=label_fields(source.program, choices.stratify or None),
     )
 
@@ -186,13 +187,18 @@ def _write(
         {name: target.path(name) for name in names},
         positives=int((spool.columns.good[spool.alive] == 1).sum()),
         tools=bool(spool.columns.tools[spool.alive].any()),
-        columns=("outcome", "reward") if choices.failures else (),
+        columns=_columns(kind) if choices.failures else (),
     )
     for name, content in target.beside(written).items():
         with writing(work / name):
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes(content)
     return written
+
+
+def _columns(kind: Kind) -> tuple[str, ...]:
+    """Columns that failures bring with them."""
+    return ("chosen_reward", "rejected_reward", "rejected_outcome") if kind == "preference" else ("outcome", "reward")
 
 
 def _open(path: Path, target: Format) -> RowFile:

@@ -28,7 +28,8 @@ def digest_of(record: Record, mode: Dedup) -> bytes:
     if mode != "exact":
         normal = unicodedata.normalize("NFKC", f"{record.input_text}\0{record.answer_text}").casefold()
         return hashlib.blake2b(" ".join(normal.split()).encode(), digest_size=16).digest()
-    facts = [record.prompt, record.completion, record.rejected, record.label, record.tools]
+    steps = [[step.text, step.label] for step in record.steps]
+    facts = [record.prompt, record.completion, record.rejected, record.label, record.tools, steps, dict(record.soft)]
     return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
 
 

@@ -45,6 +45,8 @@ class TestRows:
         self.forms: list[tuple[int, Numbers]] = []
         self._lengths: list[int] = []
         self._known: dict[bytes, int] = {}
+        self._written: dict[str, int] = {}
+        self._formed: set[tuple[int, bytes]] = set()
         self._files: list[list[list[int]]] = []  # files of rows of numbers of texts
         for _, pairs in groupby(texts, key=lambda pair: pair[0].rpartition(":")[0]):
             self._files.append([])
@@ -52,23 +54,33 @@ class TestRows:
                 numbers = (self._number(text, source) for _, text in row)
                 self._files[-1].append(list(dict.fromkeys(number for number in numbers if number is not None)))
         self.n_rows = sum(map(len, self._files))
+        self._written, self._formed = {}, set()  # they have done their work
 
     def _number(self, text: str, source: str) -> int | None:
         """Number of a text; None where it has no words."""
-        words = words_of(text)
-        if not len(words):
-            return None
-        number = self._known.setdefault(words.tobytes(), len(self._known))
-        if number == len(self.texts):
-            self.texts.append(text)
-            self.sources.append(())
-            self._lengths.append(len(words))
-            others = (words_of(_PUNCTUATION.sub(by, text)) for by in ("", " "))
-            forms = {form.tobytes(): form for form in (words, *others) if len(form)}
-            self.forms += [(number, form) for form in forms.values()]
+        number = self._written.get(text)
+        if number is None:
+            words = words_of(text)
+            if not len(words):
+                return None
+            number = self._known.setdefault(words.tobytes(), len(self._known))
+            if number == len(self.texts):
+                self.texts.append(text)
+                self.sources.append(())
+                self._lengths.append(len(words))
+            self._written[text] = number
+            self._add_forms(number, words, text)
         if len(self.sources[number]) < _SOURCES and source not in self.sources[number]:
             self.sources[number] += (source,)
         return number
+
+    def _add_forms(self, number: int, words: Numbers, text: str) -> None:
+        """Note the forms of a text; another text with the same words may have other ones."""
+        for form in (words, *(words_of(_PUNCTUATION.sub(by, text)) for by in ("", " "))):
+            key = (number, form.tobytes())
+            if len(form) and key not in self._formed:
+                self._formed.add(key)
+                self.forms.append((number, form))
 
     def common(self) -> Numbers:
         """For each text whether more than half of a file's rows have it, and more than three: the words of a prompt."""

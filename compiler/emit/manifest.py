@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from ...records import Json
+from ..keep.jsontext import plain
 from .card import write_card
 from .outdir import writing
 from .provenance import versions
@@ -71,7 +72,9 @@ def write_manifest(
     }
     write_card(work, manifest)
     with writing(work):
-        (work / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        (work / MANIFEST).write_bytes(
+            orjson.dumps(plain(manifest), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        )
 
 
 def _files(work: Path) -> list[Path]:

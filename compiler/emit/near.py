@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 
 from ...errors import MissingExtra
+from ._clusters import merge
 from ._signatures import Signatures
 from .spool import Numbers
 
@@ -120,7 +121,7 @@ class NearIndex:
             at = np.flatnonzero(left > distance)
             for low in range(0, len(at), _PAIRS):
                 part = at[low : low + _PAIRS]
-                _merge(labels, *self._similar(labels, members[part], members[part + distance]))
+                merge(labels, *self._similar(labels, members[part], members[part + distance]))
 
     def _similar(self, labels: Numbers, some: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
         """Those of the pairs that are similar and in clusters apart."""
@@ -153,7 +154,7 @@ class NearIndex:
         """Join to a leader's cluster the rows that are like it; they are no more alone."""
         alike = self._signatures.alike(signatures, leader[1])
         alone &= ~alike
-        _merge(labels, np.full(int(alike.sum()), leader[0]), rows[alike])
+        merge(labels, np.full(int(alike.sum()), leader[0]), rows[alike])
 
 
 def _runs(rows: list[Numbers]) -> tuple[Numbers, Numbers]:
@@ -174,19 +175,3 @@ def _buckets(keys: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
     sizes = np.diff(starts, append=len(keys))
     several = np.repeat(sizes > 1, sizes)
     return rows[order[several]], sizes[sizes > 1]
-
-
-def _merge(labels: Numbers, some: Numbers, others: Numbers) -> None:
-    """Join clusters, pair by pair; a cluster's label is the smallest index in it."""
-    while len(some):
-        low, high = np.minimum(labels[some], labels[others]), np.maximum(labels[some], labels[others])
-        apart = low != high
-        if not apart.any():
-            return
-        some, others = some[apart], others[apart]
-        np.minimum.at(labels, high[apart], low[apart])
-        while True:
-            shorter = labels[labels]
-            if np.array_equal(shorter, labels):
-                break
-            labels[:] = shorter

@@ -8,7 +8,8 @@ write.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ...errors import UsageError
 from ...records import Json
@@ -65,7 +66,7 @@ def completion(signature: type[dspy.Signature], adapter_name: str, outputs: Mapp
         UsageError: There is no such adapter.
     """
     text: str = make_adapter(adapter_name, writing=True).format_assistant_message_content(
-        signature, _complete_outputs(signature, outputs)
+        signature, _Outputs.of(signature).complete(outputs)
     )
     return text
 
@@ -87,6 +88,7 @@ class PromptWriter:
         self._marker = custom_type_marker()
         self._defaults = _input_defaults(signature)
         self._types = _types(signature.input_fields)
+        self._outputs = _Outputs.of(signature)
         self._has_history = any(is_history(field.annotation) for field in signature.input_fields.values())
         self._prefix: list[Json] = [] if self._has_history else self._first()
 
@@ -106,9 +108,7 @@ class PromptWriter:
         Raises:
             MissingOutput: A field without default has no value.
         """
-        text: str = self._adapter.format_assistant_message_content(
-            self._signature, _complete_outputs(self._signature, outputs)
-        )
+        text: str = self._adapter.format_assistant_message_content(self._signature, self._outputs.complete(outputs))
         return text
 
     def _first(self) -> list[Json]:
@@ -162,16 +162,34 @@ def _types(fields: Mapping[str, Any]) -> dict[str, Any]:
     return restorable({name: annotation(field) for name, field in fields.items()})
 
 
-def _complete_outputs(signature: type[dspy.Signature], outputs: Mapping[str, Any]) -> Json:
-    """Add defaults; never let a missing field be written as the text ``None``."""
-    values: Json = {}
-    for name, field in signature.output_fields.items():
-        if name in outputs:
-            values[name] = outputs[name]
-        elif not field.is_required():
-            values[name] = field.get_default(call_default_factory=True)
-        else:
-            values[name] = None
-        if values[name] is None and not allows_none(field.annotation):
-            raise MissingOutput(f"output field {name!r} has no value")
-    return typed_values(values, _types(signature.output_fields))
+@dataclass(frozen=True)
+class _Outputs:
+    """The output fields of a signature, and what has to be known of each to write an answer.
+
+    Attributes:
+        fields: By name: the field, and whether None is a value of it.
+        types: Types of those whose values are more than JSON.
+    """
+
+    fields: Mapping[str, tuple[Any, bool]]
+    types: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, signature: type[dspy.Signature]) -> Self:
+        """The output fields of a signature."""
+        fields = {name: (field, allows_none(field.annotation)) for name, field in signature.output_fields.items()}
+        return cls(fields, _types(signature.output_fields))
+
+    def complete(self, outputs: Mapping[str, Any]) -> Json:
+        """Add defaults; never let a missing field be written as the text ``None``."""
+        values: Json = {}
+        for name, (field, may_be_none) in self.fields.items():
+            value = outputs[name] if name in outputs else _default(field)
+            if value is None and not may_be_none:
+                raise MissingOutput(f"output field {name!r} has no value")
+            values[name] = value
+        return typed_values(values, self.types) if self.types else values
+
+
+def _default(field: Any) -> Any:
+    return None if field.is_required() else field.get_default(call_default_factory=True)

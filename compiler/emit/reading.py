@@ -195,7 +195,7 @@ def open_dataset(path: Path) -> Dataset:
         raise DataError(f"there is no directory {path}", hint=hint)
     try:
         with (path / MANIFEST).open("rb") as file:
-            manifest = _object(file.read(_MOST))
+            manifest = _object(file.read() if (path / MANIFEST).stat().st_size <= _MOST else b"")
     except OSError as error:
         raise DataError(f"{path / MANIFEST} cannot be read: {error.strerror}", hint=_EXPORTED) from error
     if not _is_dataset(manifest):

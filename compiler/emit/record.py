@@ -48,12 +48,14 @@ class Answer:
         index: Which step of the trace; ``WHOLE`` for the program as one.
         attempts: Judged traces of the same input that the store holds.
         passes: How many of them passed. The rate tells how hard the input is.
+        became: The outcome of the trace, by whoever found it out already.
     """
 
     trace: Trace
     index: int
     attempts: int = 1
     passes: int = 1
+    became: Outcome | None = None
 
     @property
     def id(self) -> str:
@@ -71,7 +73,7 @@ class Answer:
     @property
     def outcome(self) -> Outcome:
         """What became of the trace."""
-        return self.trace.outcome
+        return self.became or self.trace.outcome
 
     @property
     def reward(self) -> float:

@@ -57,26 +57,28 @@ def select(traces: Iterable[Trace], wanted: Wanted, ledger: Ledger) -> Iterator[
     """
     for _, same in groupby(traces, key=lambda trace: trace.example.input_id):
         group = list(same)
-        judged = [trace for trace in group if trace.verdicts]
-        attempts, passes = len(judged), sum(trace.outcome == "passed" for trace in judged)
+        outcomes = [trace.outcome for trace in group]
+        attempts, passes = sum(bool(trace.verdicts) for trace in group), outcomes.count("passed")
         picked: list[Answer] = []
-        for trace in group:
+        for trace, outcome in zip(group, outcomes, strict=True):
             if wanted.lm is None or trace.lm == wanted.lm:
-                picked += _answers(trace, wanted, ledger, attempts, passes)
+                picked += _answers(Answer(trace, WHOLE, attempts, passes, outcome), wanted, ledger)
         if picked:
             yield picked
 
 
-def _answers(trace: Trace, wanted: Wanted, ledger: Ledger, attempts: int, passes: int) -> Iterator[Answer]:
-    reason, detail = _refusal(trace, wanted)
+def _answers(whole: Answer, wanted: Wanted, ledger: Ledger) -> Iterator[Answer]:
+    """Answers of a trace, given as one."""
+    trace, outcome = whole.trace, whole.outcome
+    reason, detail = _refusal(trace, outcome, wanted)
     indices = [] if reason else _indices(trace, wanted.names)
     if not indices:
         ledger.read(trace.id)
         if not reason:  # a trace that failed before any step of it
-            reason, detail = _failed(trace) if trace.outcome == "failed" else ("no step of the predictor", "")
+            reason, detail = _failed(trace) if outcome == "failed" else ("no step of the predictor", "")
         ledger.dropped(trace.id, reason, detail)
     for index in indices:
-        answer = Answer(trace, index, attempts, passes)
+        answer = whole if index == WHOLE else Answer(trace, index, whole.attempts, whole.passes, outcome)
         ledger.read(answer.id)
         reason, detail = _step_problem(answer, raw=wanted.raw)
         if reason:
@@ -91,9 +93,8 @@ def _indices(trace: Trace, names: Collection[str]) -> list[int]:
     return [index for index, step in enumerate(trace.steps) if step.predictor is None or step.predictor in names]
 
 
-def _refusal(trace: Trace, wanted: Wanted) -> Problem:
+def _refusal(trace: Trace, outcome: Outcome, wanted: Wanted) -> Problem:
     """Why a whole trace is left out, if it is."""
-    outcome = trace.outcome
     unjudged = outcome == "rejected" and not trace.verdicts
     if outcome not in wanted.outcomes and not (unjudged and wanted.unjudged):
         return _not_wanted(trace, outcome)

@@ -65,7 +65,10 @@ class Tally:
         self._rows[key if key in self._rows or len(self._rows) < MOST else _REST] += 1
 
     def _use(self, answer: Json) -> None:
-        """Note what a trace used; whether it was noted before shows in the end."""
+        """Note what a trace used; whether it was noted before shows in the end.
+
+        Python's hash is another one in each process, but the sums are the same: they do not depend on the order.
+        """
         self._traces.append(hash(answer["trace"]))
         used = answer.get("usage")
         self._usage.extend(_numbers(used) if used else _NOTHING)

@@ -120,7 +120,7 @@ def _quoted(names: Iterable[str]) -> str:
 def _inputs(
     program: dspy.Module, own: type[dspy.Signature] | None, signatures: Sequence[type[dspy.Signature]]
 ) -> tuple[list[str], Mapping[str, Any]]:
-    """Names of the inputs that are always there, and types of all; of the fields, where ``forward`` does not tell."""
+    """Names of the inputs that are always there, and types of all. Where ``forward`` does not tell, none always is."""
     try:
         return input_names(program), input_fields(program)
     except TargetError:
@@ -128,7 +128,7 @@ def _inputs(
         taken = [own] if own else signatures
         found = {name: info.annotation for each in taken for name, info in each.input_fields.items()}
         types = {name: kind for name, kind in found.items() if name not in made}
-        return list(types), types
+        return [], types
 
 
 def _type(value: Any) -> type | None:

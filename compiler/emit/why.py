@@ -113,6 +113,23 @@ def _run(run: Run) -> Json:
     return {**asdict(run), "started": run.started.isoformat(), "finished": ended}
 
 
+def tell(path: Path, name: str, store: str | Path) -> Why:
+    """``explain`` with the store that is somewhere, or without it where there is none.
+
+    Args:
+        path: The directory of the dataset.
+        name: Which row.
+        store: Path or URL of the store.
+
+    Raises:
+        UsageError: See ``explain``.
+    """
+    if "://" not in str(store) and not Path(store).exists():
+        return explain(path, name)
+    with Store.open(store, create=False) as kept:
+        return explain(path, name, kept)
+
+
 def explain(path: Path, name: str, store: Store | None = None) -> Why:
     """Tell where a row of a dataset comes from, or why something is not in it.
 
@@ -127,7 +144,7 @@ def explain(path: Path, name: str, store: Store | None = None) -> Why:
         StoreError: The store cannot be read.
         UsageError: There is no such row, or more than one.
     """
-    data = open_dataset(path)
+    data, name = open_dataset(path), name.encode(errors="replace").decode()
     place = _PLACE.fullmatch(name)
     found = _by_place(data, place[1], int(place[2])) if place else _by_name(data, name)
     facts: Json = {**found, "dataset": path, "kind": str(data.manifest.get("rows_of", ""))}

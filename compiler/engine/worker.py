@@ -69,7 +69,7 @@ class Setting:
         student: LM that programs run with.
         teachers: LMs of teacher rollouts, the first of which also runs what optimizers ask; the student's where
             the user named none.
-        adapter_name: chat, json or xml.
+        adapter_name: chat, json, xml or baml.
         adapter: The adapter itself.
         verifiers: Judges, cheap first.
         all_verdicts: Whether dear ones are asked, too, after a cheap one has refused.

@@ -40,8 +40,8 @@ def check_format(target: Format, records: Sequence[Record] | None = None) -> Non
 
     - **Rows.** They are plain JSON, the same for the same record, which is left as it is; they pass the format's own
       check, which leaves them as they are too. Columns that were asked for are in them, where the format has columns.
-    - **Nothing is lost in silence.** Calls of tools, pictures and earlier turns either stand in the row, or the check
-      refuses it.
+    - **Nothing is lost in silence.** Input and answers, calls of tools, pictures and earlier turns either stand in the
+      row, or the check refuses it. (Where steps are labelled, the input may stand without the rest of its prompt.)
     - **Check.** It refuses what is no row, and raises for nothing that could be JSON; nor does making a row of messages
       that are not as they should be.
     - **Files.** They lie inside the directory, one a split, beside limbeck's own; the same rows give the same bytes,
@@ -103,7 +103,7 @@ def check_columns(target: Format, record: Record) -> None:
 
 
 def check_losses(target: Format, kind: Kind) -> None:
-    """What a record has beside plain texts is in the row, or the row is refused."""
+    """What a record has is in the row, or the row is refused."""
     for what, record, words in _rich(kind):
         row = target.row(record)
         if _texts(target.check(row), "check"):
@@ -223,16 +223,19 @@ _PICTURE = {"type": "image_url", "image_url": {"url": _URL}}
 
 
 def _rich(kind: Kind) -> Iterator[tuple[str, Record, tuple[str, ...]]]:
-    """Records with more than plain texts, each with what it has and words that must be in its row."""
+    """Records, each with what it has and words that must be in its row."""
     base = examples(kind)[0]
+    texts = [str(message["content"]) for message in (*base.completion, *base.rejected)]
+    yield "plain texts", base, ("apple", *texts, *(step.text for step in base.steps), *base.soft)
+    if kind == "stepwise":
+        return
     earlier = [{"role": "user", "content": "a pomelo"}, {"role": "assistant", "content": "a citrus"}]
     yield "earlier turns", replace(base, prompt=[*earlier, _USER]), ("pomelo", "citrus")
     yield "a picture", replace(base, prompt=[{"role": "user", "content": [_PICTURE]}]), (_URL,)
     for call, tool in ((_CALL, _TOOL), (_OPENAI_CALL, _OPENAI_TOOL)):
         calling = {"role": "assistant", "content": None, "tool_calls": [call]}
         answer = {"role": "tool", "content": "a yellow thing", "tool_call_id": "call-17"}
-        if kind != "stepwise":  # a target that labels texts has no place for what was at hand when they were written
-            yield "tools", replace(base, tools=[tool]), ("look_up", "Finds words.", "word")
+        yield "tools", replace(base, tools=[tool]), ("look_up", "Finds words.", "word")
         used = replace(base, prompt=[_USER, calling, answer], tools=[tool])
         yield "calls in the prompt", used, ("look_up", "quince", "yellow")
         if base.completion:

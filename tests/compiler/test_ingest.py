@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 import limbeck
 from limbeck.compiler.keep.level import level_of
-from limbeck.errors import DataError
+from limbeck.errors import DataError, UsageError
 from limbeck.records import Trace
 
 ROW = {"inputs": {"q": "2+2"}, "outputs": {"a": "4"}}
 
 
-def imported(folder: Path, *rows: Any) -> list[Trace]:
+def imported(folder: Path, *rows: Any, **given: Any) -> list[Trace]:
     """The traces of a log."""
     (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     task = limbeck.Task(program=dspy.Predict("q -> a"), metric=lambda example, pred: True, name="t")
-    limbeck.ingest(task, folder / "log.jsonl", store=folder / "s.db")
+    limbeck.ingest(task, folder / "log.jsonl", store=folder / "s.db", **given)
     with limbeck.open_store(folder / "s.db") as store:
         return list(store.traces(order="added"))
 
@@ -72,3 +72,34 @@ def test_no_column_and_no_meta_key_says_that_a_person_wrote_it(
     """A model's log stays one, whatever its columns are called."""
     (trace,) = imported(tmp_path_factory.mktemp("log"), {**ROW, "lm": "m", "meta": meta, "labels": labels})
     assert (trace.origin, level_of(trace).number) == ("import", 4)
+
+
+def test_source_and_licence_of_a_log_are_kept_with_each_trace(tmp_path: Path) -> None:
+    """What a row says of itself goes before, whichever way it spells the licence."""
+    rows = [
+        ROW,
+        {**ROW, "attempt": 1, "meta": {"row": 7}},
+        {**ROW, "attempt": 2, "meta": {"license": "mit", "source": "other"}},
+        {**ROW, "attempt": 3, "meta": {"licence": "mit"}, "person": "ann"},
+    ]
+    said = {"source": "crm", "licence": "cc-by-4.0"}
+    assert [trace.meta for trace in imported(tmp_path, *rows, **said)] == [
+        said,
+        {"row": 7, **said},
+        {"license": "mit", "source": "other"},
+        {"licence": "mit", "person": "ann", "source": "crm"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["source", "licence"])
+def test_a_blank_source_or_licence_is_refused(tmp_path: Path, name: str) -> None:
+    """Before anything is imported."""
+    with pytest.raises(UsageError, match=f"The {name} of the rows is ' '"):
+        imported(tmp_path, ROW, **{name: " "})
+    assert not (tmp_path / "s.db").exists()
+
+
+def test_the_licence_of_a_log_is_no_part_of_its_traces_identity(tmp_path: Path) -> None:
+    """Importing again with one adds nothing."""
+    before = imported(tmp_path, ROW)
+    assert [trace.id for trace in imported(tmp_path, ROW, licence="mit")] == [trace.id for trace in before]

@@ -14,13 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 
 import limbeck
+from limbeck.compiler.emit import dataset
+from limbeck.compiler.emit.choices import Choices
+from limbeck.compiler.emit.dataset import Source
+from limbeck.records import Call, Example, Step, Trace, Verdict
 
 HERE = Path(__file__).parent
 
-PROJECT = '''
+PROJECT = """
 import dspy
 
 from limbeck import Task
@@ -33,11 +38,11 @@ def right(example, prediction, trace=None):
 
 
 task = Task(program=program, metric=right, verifiers=["steps"], name="problems")
-'''
+"""
 
 
 def attempts(number: int) -> list[dict[str, Any]]:
-    """Two right answers to a problem, and two that go wrong at a step."""
+    """Two right answers to a problem, a right one with a wrong step, and a wrong one."""
     boxes, pens, given = number + 2, number % 5 + 3, number % 4 + 1
     all_pens = boxes * pens
     left = all_pens - given
@@ -45,7 +50,7 @@ def attempts(number: int) -> list[dict[str, Any]]:
     lines = [
         ([f"{boxes} * {pens} = {all_pens}", f"{all_pens} - {given} = {left}"], left),
         ([f"There are {boxes} * {pens} = {all_pens} pens.", f"So {all_pens} - {given} = {left} are left."], left),
-        ([f"{boxes} * {pens} = {all_pens}", f"{all_pens} - {given} = {left + 1}"], left + 1),
+        ([f"{boxes} * {pens} = {all_pens}", f"{all_pens} - {given} = {left + 1}"], left),
         ([f"{boxes} * {pens} = {all_pens + 2}", f"{all_pens + 2} - {given} = {left + 2}"], left + 2),
     ]
     return [
@@ -79,16 +84,88 @@ def exported(project: Path) -> Export:
     """Export from the store, once a set of choices; give the dataset's folder."""
     made: dict[str, Path] = {}
 
-    def export(format: str, **choices: Any) -> Path:
-        key = json.dumps([format, choices], sort_keys=True)
+    def export(name: str, **choices: Any) -> Path:
+        key = json.dumps([name, choices], sort_keys=True)
         if key not in made:
             folder = project / f"dataset{len(made)}"
             # The problems are alike, and would all fall on one side.
             choices = {"split": {"train": 0.75, "val": 0.25}, "together": "input", **choices}
             store = project / ".limbeck" / "store.db"
-            limbeck.export(f"{project}/problems.py:task", folder, format=format, store=store, **choices)
+            limbeck.export(f"{project}/problems.py:task", folder, format=name, store=store, **choices)
             made[key] = folder
         return made[key]
+
+    return export
+
+
+LOOK = {
+    "type": "function",
+    "function": {
+        "name": "look",
+        "description": "Look into a log.",
+        "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
+    },
+}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "Ask for the weather.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
+    },
+}
+
+
+def call(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def trace(number: int, messages: list[Any], completion: str | None, tools: list[Any], calls: list[Any]) -> Trace:
+    """A trace with the messages as they were sent."""
+    question = {"question": f"{number}"}
+    said = Call("teacher", messages, completion, {"tools": tools}, calls)
+    step = Step("self", question, {"answer": "x"}, [said])
+    verdict = Verdict("metric", True, 1.0)
+    return Trace(id=f"t{number}", task="tools", example=Example(question), candidate="c", lm="teacher", attempt=0,
+                 prediction={"answer": "x"}, steps=[step], verdicts=[verdict])  # fmt: skip
+
+
+TRACES = [
+    trace(
+        1,
+        [{"role": "system", "content": "Help."}, {"role": "user", "content": "What went wrong?"}],
+        None,
+        [LOOK],
+        [call("look", '{"place": "errors"}')],
+    ),
+    trace(
+        2,
+        [
+            {"role": "user", "content": "Will it rain?"},
+            {"role": "assistant", "content": None, "tool_calls": [call("weather", '{"city": "Oslo", "days": 2}')]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "dry"},
+        ],
+        "It stays dry.",
+        [WEATHER],
+        [],
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def with_tools(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Export two conversations with calls of tools, as they were sent: one ends with a call, one has it amid."""
+
+    def export(name: str) -> Path:
+        out = tmp_path_factory.mktemp("tools") / name
+        made = dataset.export(
+            TRACES,
+            Source(program=dspy.Predict("question -> answer"), task="tools"),
+            Choices(format=name, kind="sft", prompt="sent", together="input"),
+            out=out,
+        )
+        assert made.emitted == 2
+        return out
 
     return export
 
@@ -115,10 +192,10 @@ def tool(project: Path) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def rows() -> Callable[[Path], list[Any]]:
-    """Read JSONL with the standard library alone."""
+    """Read JSONL with the standard library alone; what Azure is given starts with a byte order mark."""
 
     def read(path: Path) -> list[Any]:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
             return [json.loads(line) for line in file]
 
     return read

@@ -1,6 +1,6 @@
-"""Read a dataset with Axolotl's own schema and prompt strategies: ``load_axolotl.py FOLDER`` beside a student.
+"""Read a dataset with Axolotl's own schema and prompt strategies: ``load_axolotl.py FOLDER...``.
 
-Prints the configuration that its schema makes of ``axolotl.yml``, and what its strategies make of each row.
+Prints for each the configuration that its schema makes of ``axolotl.yml``, and what its strategies make of the rows.
 """
 
 from __future__ import annotations
@@ -8,21 +8,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import yaml
+from bare import bare
 from student import make_student
-
-
-def bare(*names: str) -> None:
-    """Import modules of packages whose ``__init__`` imports what is not installed here."""
-    for name in names:
-        package = ModuleType(name)
-        root, *inner = name.split(".")
-        package.__path__ = [str(Path(find_spec(root).origin).parent.joinpath(*inner))]
-        sys.modules[name] = package
 
 
 def learned(tokenizer, row):
@@ -40,11 +30,15 @@ def chat(cfg, tokenizer, rows):
 
 
 def preference(cfg, tokenizer, rows):
-    """The rows that reach the trainer."""
+    """The rows that reach the trainer, and what it takes for the answer where that is found too early, or nowhere."""
     from axolotl.prompt_strategies.dpo.chat_template import default
 
     transform, options = default(cfg, dataset_idx=0)
-    return list(rows.map(transform, fn_kwargs={"tokenizer": tokenizer}, **options))
+    refused = {
+        content: transform({**rows[0], "chosen": {"role": "assistant", "content": content}}, tokenizer)["chosen"]
+        for content in ("tech\n", "user")
+    }
+    return {"rows": list(rows.map(transform, fn_kwargs={"tokenizer": tokenizer}, **options)), "refused": refused}
 
 
 def stepwise(cfg, tokenizer, rows):
@@ -76,26 +70,30 @@ def as_they_are(cfg, tokenizer, rows):
 READ = {"chat_template": chat, "chat_template.default": preference, "stepwise_supervised": stepwise, None: as_they_are}
 
 
-def main(folder: str) -> None:
-    """Validate the configuration, and read the rows that it names."""
+def main(*folders: str) -> None:
+    """Validate each configuration, and read the rows that it names."""
     bare("axolotl", "axolotl.utils", "axolotl.utils.data", "axolotl.prompt_strategies")
     from axolotl.utils.dict import DictDefault
     from axolotl.utils.schemas.config import AxolotlInputConfig
     from datasets import load_dataset
     from transformers import AutoTokenizer
 
-    make_student(Path("student"), [(Path(folder) / "train.jsonl").read_text()])
+    make_student(Path("student"), [(Path(folder) / "train.jsonl").read_text() for folder in folders])
     tokenizer = AutoTokenizer.from_pretrained("student")
-    student = os.path.abspath("student")
-    os.chdir(folder)
-    given = yaml.safe_load(Path("axolotl.yml").read_text())
-    valid = AxolotlInputConfig(**given, base_model=student).model_dump(exclude_none=True)
-    cfg = DictDefault(given)
-    # A path that is a file has one split, whatever is asked for (axolotl.utils.data.shared).
-    found = [load_dataset(item["ds_type"], data_files=item["path"], split="train") for item in given["datasets"]]
-    made = READ[cfg.datasets[0].type](cfg, tokenizer, found[0])
-    unknown = sorted(set(given) - set(AxolotlInputConfig.model_fields))
-    print(json.dumps({"config": json.loads(json.dumps(valid, default=str)), "unknown": unknown, "made": made}))
+    student = Path("student").resolve()
+    done = []
+    for folder in folders:
+        os.chdir(folder)
+        given = yaml.safe_load(Path("axolotl.yml").read_text())
+        valid = AxolotlInputConfig(**given, base_model=str(student)).model_dump(exclude_none=True, mode="json")
+        cfg = DictDefault(given)
+        # A path that is a file has one split (axolotl.utils.data.shared).
+        first = given["datasets"][0]
+        rows = load_dataset(first["ds_type"], data_files=first["path"], split="train")
+        os.chdir(student.parent)
+        unknown = sorted(set(given) - set(AxolotlInputConfig.model_fields))
+        done.append({"config": valid, "unknown": unknown, "made": READ[cfg.datasets[0].type](cfg, tokenizer, rows)})
+    print(json.dumps(done))
 
 
 if __name__ == "__main__":

@@ -41,8 +41,10 @@ def contents(value):
     """All texts in a row, but for roles."""
     if isinstance(value, dict):
         return [text for key, inner in value.items() if key != "role" for text in contents(inner)]
-    return [text for inner in value for text in contents(inner)] if isinstance(value, list) else [value] * (
-        isinstance(value, str)
+    return (
+        [text for inner in value for text in contents(inner)]
+        if isinstance(value, list)
+        else [value] * (isinstance(value, str))
     )
 
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from ....records import Json
-from ..kinds.unpaired import weights
+from .about import cost, kto_weights, makers, sources, summary
 from .command import call
-from .header import header, licence_of, licences, title
+from .header import header, title
 from .pictures import LEVEL_WORDS, pictures, ranges
-from .text import block, cell, table
+from .text import block, cell, section, table
 
 _PROMPTS = {
     "bare": "the signature alone: no demos, instructions as declared",
@@ -61,12 +61,12 @@ def dataset_card(manifest: Json) -> str:
         *_lengths(manifest, drawn),
         *_difficulty(manifest, drawn),
         *_levels(manifest, drawn),
-        *_makers(manifest),
-        *_sources(manifest),
-        *_cost(manifest),
-        *_weights(manifest),
-        *_summary("Contamination", manifest.get("contamination")),
-        *_summary("Secrets and personal data", manifest.get("privacy")),
+        *makers(manifest),
+        *sources(manifest),
+        *cost(manifest),
+        *kto_weights(manifest),
+        *summary("Contamination", manifest.get("contamination")),
+        *summary("Secrets and personal data", manifest.get("privacy")),
         *_dropped(manifest),
         *_again(manifest),
         *_files(manifest),
@@ -137,16 +137,12 @@ def _sum(manifest: Json) -> str:
     )
 
 
-def _section(name: str, lines: list[str]) -> list[str]:
-    return [f"## {name}", "", *lines] if lines else []
-
-
 def _labels(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
     labels = (manifest.get("tally") or {}).get("labels") or {}
     sides = list(manifest["rows"])
     rows = [(name, sum(on.values()), *(on.get(side, 0) for side in sides)) for name, on in labels.items()]
     lines = table(("label", "rows", *sides), rows, numbers=1 + len(sides))
-    return _section("Labels", [*_picture(drawn, "labels", "Rows by label"), *lines] if lines else [])
+    return section("Labels", [*_picture(drawn, "labels", "Rows by label"), *lines] if lines else [])
 
 
 def _lengths(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
@@ -155,7 +151,7 @@ def _lengths(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
         return []
     names = {"min": "shortest", "median": "median", "p90": "90% have at most", "p99": "99% have at most",
              "max": "longest", "total": "all rows together"}  # fmt: skip
-    return _section("Lengths", [
+    return section("Lengths", [
         "In characters of the input and the answer, without the words that all prompts share.",
         "",
         *_picture(drawn, "lengths", "Rows by length"),
@@ -170,7 +166,7 @@ def _difficulty(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
     if not passed:
         return []
     once = {"only one attempt": found["one_attempt"]} if found.get("one_attempt") else {}
-    return _section("Difficulty", [
+    return section("Difficulty", [
         "The share of all attempts at a row's input that passed, whoever made them.",
         "",
         *_picture(drawn, "difficulty", "Rows by the share of attempts that passed"),
@@ -181,92 +177,7 @@ def _difficulty(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
 def _levels(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
     """How much people had to do with the rows, as derived from who wrote and who judged them."""
     lines = table(("level", "rows"), [(LEVEL_WORDS.get(name, name), n) for name, n in manifest["levels"].items()])
-    return _section("Levels", [*_picture(drawn, "levels", "Rows by level"), *lines] if lines else [])
-
-
-def _makers(manifest: Json) -> list[str]:
-    """Who wrote the answers, and who judged them."""
-    tally = manifest.get("tally") or {}
-    lms = [(name or "none: people wrote it", n) for name, n in (tally.get("lms") or {}).items()]
-    judges = [
-        (found["verifier"], _BY.get(found["by"], found["by"]), found["rows"], ", ".join(found["fingerprints"]))
-        for found in tally.get("verifiers") or []
-    ]
-    return [
-        *_section("Teachers", table(("LM", "rows"), lms, numbers=1)),
-        *_section("Verifiers", table(("verifier", "by", "rows", "versions"), judges)),
-    ]
-
-
-_BY = {"rule": "a rule", "tests": "tests", "model": "a model", "people": "people", "environment": "an environment"}
-
-
-def _sources(manifest: Json) -> list[str]:
-    """Where the examples come from, and under which licence."""
-    sources = (manifest.get("tally") or {}).get("sources") or {}
-    named = manifest.get("licences") or {}
-    counts = {name: sum(on.values()) for name, on in sources.items()}
-    counts |= {name: of["rows"] for name, of in named.items() if isinstance(of, Mapping) and of.get("rows")}
-    rows = [(name, n, licence_of(named.get(name))) for name, n in counts.items()]
-    lines = table(("source", "rows", "licence"), rows)
-    if not lines:
-        return []
-    return _section("Sources and licences", [*lines, f"Licence of the dataset: {cell(', '.join(licences(manifest)))}.",
-                                             ""])  # fmt: skip
-
-
-def _cost(manifest: Json) -> list[str]:
-    """What the traces behind the rows took when they were made."""
-    used = (manifest.get("tally") or {}).get("usage") or {}
-    if not used:
-        return []
-    if not used["with_calls"]:
-        return _section("Cost", ["Not known: the answers were imported, and no call of an LM was recorded.", ""])
-    rows = {"calls": used["calls"], "prompt tokens": used["input_tokens"], "completion tokens": used["output_tokens"]}
-    usd = "not known" if used["usd"] is None else f"{used['usd']:.4f}"
-    missing = used["traces"] - used["with_calls"]
-    return _section("Cost", [
-        f"What the {used['traces']:,} traces behind the rows took when they were made.",
-        "Traces that were not emitted, and verifiers that asked an LM, are not counted.",
-        "",
-        *table(("what", "amount"), [*rows.items(), ("US dollars", usd)], numbers=1),
-        *([f"Of {missing:,} of these traces no call was recorded.", ""] if missing else []),
-    ])  # fmt: skip
-
-
-def _weights(manifest: Json) -> list[str]:
-    """Weights for KTO, where there are good and bad rows."""
-    outcomes = (manifest.get("tally") or {}).get("outcomes")
-    if manifest.get("rows_of") != "unpaired" or not outcomes:
-        return []
-    good = outcomes.get("passed", 0)
-    bad = sum(outcomes.values()) - good
-    desirable, undesirable = weights(good, bad)
-    rows = [("good", good, "desirable_weight", str(desirable)), ("bad", bad, "undesirable_weight", str(undesirable))]
-    return _section("Weights for KTO", [
-        "With these weights good rows count between 1 and 4/3 times as much as bad ones, as TRL recommends.",
-        "",
-        *table(("rows", "number", "setting", "weight"), rows),
-    ])  # fmt: skip
-
-
-def _summary(name: str, found: object) -> list[str]:
-    """Numbers and words that another stage left in the manifest."""
-    rows = list(_flat(found)) if isinstance(found, Mapping) else []
-    return _section(name, table(("what", "value"), rows))
-
-
-def _flat(found: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = []
-    for name, value in found.items():
-        words = f"{above}{name}"
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{words}: ")
-        elif isinstance(value, (list, tuple)):
-            rows.append((words, ", ".join(map(str, value))))
-        elif value is not None:
-            rows.append((words, value))
-    return rows
+    return section("Levels", [*_picture(drawn, "levels", "Rows by level"), *lines] if lines else [])
 
 
 def _dropped(manifest: Json) -> list[str]:
@@ -275,7 +186,7 @@ def _dropped(manifest: Json) -> list[str]:
     rows = [(reason, n, *([first.get(reason, "")] if first else [])) for reason, n in manifest["dropped"].items()]
     head = ("not emitted because", "rows", *(["for example"] if first else []))
     lines = table(head, rows)
-    return _section("Not emitted", [*lines, "`limbeck why DIR ID` tells more of each; `ledger.jsonl` has all of them.",
+    return section("Not emitted", [*lines, "`limbeck why DIR ID` tells more of each; `ledger.jsonl` has all of them.",
                                     ""] if lines else [])  # fmt: skip
 
 
@@ -290,7 +201,7 @@ def _again(manifest: Json) -> list[str]:
         *(("candidate", name) for name in [manifest.get("candidate")] if name),
         *versions.items(),
     ]
-    return _section("Make it again", [
+    return section("Make it again", [
         *how,
         "This gives the same files, byte for byte, where the store has the same traces of the task with the same",
         "verdicts, and nothing of the following is different. The hashes of the files are in `limbeck.json`.",

@@ -51,3 +51,8 @@ def block(text: str, language: str = "") -> list[str]:
     safe = clean(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", safe)), default=0))
     return [f"{fence}{language}", safe, fence, ""]
+
+
+def section(name: str, lines: Sequence[str]) -> list[str]:
+    """Lines under a heading; none where there are none."""
+    return [f"## {name}", "", *lines] if lines else []

@@ -123,5 +123,6 @@ def answered(messages: Iterable[Json]) -> list[Json]:
 def calls_of(message: Json) -> Sequence[ToolCall]:
     """The calls in a message that can be read."""
     calls = message.get("tool_calls")
-    read = map(call_of, calls) if isinstance(calls, list) else ()
-    return [call for call in read if call is not None]
+    if not isinstance(calls, list):
+        return ()
+    return [call for call in map(call_of, calls) if call is not None]

@@ -14,6 +14,16 @@ from ....records import Json
 from ._calls import parsed
 
 ROLES = ("system", "user", "assistant", "tool")
+_BARE = {
+    "system": {"role", "content"},
+    "user": {"role", "content"},
+    "assistant": {"role", "content", "tool_calls"},
+    "tool": {"role", "content", "tool_call_id"},
+}
+"""Keys of messages by role."""
+
+_WEIGHED = {role: keys | {"weight"} for role, keys in _BARE.items()}
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a function, as the API reference has it
 _MOST_BYTES = 10 * 1024 * 1024  # of a picture
 _DETAILS = ("auto", "low", "high")
@@ -67,8 +77,8 @@ def pair_problems(row: Json, rules: Rules) -> list[str]:
         return ["the row must have 'input', an object, 'preferred_output' and 'non_preferred_output', and nothing else"]
     messages = before.get("messages")
     if not isinstance(messages, list) or not messages or not set(before) <= {"messages", *rules.input_keys}:
-        also = ", ".join(sorted(rules.input_keys)) or "nothing"
-        return [f"'input' must have 'messages', a list that is not empty, and beside it no more than {also}"]
+        also = f"no more than {', '.join(sorted(rules.input_keys))}" if rules.input_keys else "nothing"
+        return [f"'input' must have 'messages', a list that is not empty, and beside it {also}"]
     rules = replace(rules, lists=frozenset())  # pairs are of texts only
     problems = tools_problems(before) + conversation_problems(messages, rules, weights=False, complete=True)
     if not problems and messages[-1]["role"] not in {"user", "tool"}:
@@ -85,7 +95,7 @@ def _output_problems(output: Any, rules: Rules) -> list[str]:
     if not isinstance(output, list) or not output or (rules.longest and len(output) > rules.longest):
         most = f"at most {rules.longest}" if rules.longest else "any number"
         return [f"it must be a list of messages, not empty, {most}"]
-    problems = [f"message {n}: {text}" for n, item in enumerate(output) for text in _problems(item, rules, {"weight"})]
+    problems = _each(output, rules, weights=False)
     if problems:
         return problems
     if not rules.only_calls and any("content" not in message for message in output):
@@ -106,29 +116,35 @@ def conversation_problems(
         weights: Whether the assistant's messages may have one.
         complete: Whether no call may be left without an answer; else those of the last message may.
     """
-    unwanted = set() if weights else {"weight"}
-    problems = [f"message {n}: {text}" for n, item in enumerate(messages) for text in _problems(item, rules, unwanted)]
+    problems = _each(messages, rules, weights=weights)
     if problems:
         return problems
-    lists = {isinstance(message["content"], list) for message in messages if message.get("content")}
-    if rules.uniform and len(lists) > 1:
+    if rules.uniform and len({type(message["content"]) for message in messages if message.get("content")}) > 1:
         problems.append("contents must be all texts or all lists of parts")
     if rules.most_images is not None and sum(map(_images, messages)) > rules.most_images:
         problems.append(f"there are more than {rules.most_images} pictures")
     return problems + _unanswered(messages, complete=complete) + (_turns(messages) if rules.alternate else [])
 
 
-def _problems(message: Any, rules: Rules, unwanted: set[str]) -> list[str]:
+def _each(messages: list[Any], rules: Rules, *, weights: bool) -> list[str]:
+    """Check messages one by one."""
+    problems: list[str] = []
+    for number, item in enumerate(messages):
+        problems += [f"message {number}: {text}" for text in _problems(item, rules, weights=weights)]
+    return problems
+
+
+def _problems(message: Any, rules: Rules, *, weights: bool) -> list[str]:
     if not isinstance(message, dict):
         return ["it is no object"]
     role = message.get("role")
     if role not in ROLES:
         return [f"role {role!r} is none of {', '.join(ROLES)}"]
-    also = {"assistant": {"tool_calls"}, "tool": {"tool_call_id"}}.get(role, set())
-    problems = [f"unknown key {key!r}" for key in message if key not in {"role", "content", "weight", *also} - unwanted]
+    keys = _WEIGHED[role] if weights else _BARE[role]
+    problems = [] if message.keys() <= keys else [f"unknown key {key!r}" for key in message if key not in keys]
     if not _content_is_good(message, rules):
         problems.append("content is empty or of a kind that the target does not take")
-    if "weight" in message and "weight" not in unwanted and not _weight_is_good(message):
+    if weights and "weight" in message and not _weight_is_good(message):
         problems.append("weight must be 0 or 1, on an assistant's message")
     if "tool_calls" in message and role == "assistant":
         problems += _call_problems(message["tool_calls"])

@@ -21,6 +21,7 @@ class Alpaca(JsonLines):
     """``{"instruction", "input", "output", "system", "history"}``, or ``chosen`` and ``rejected`` for the output."""
 
     name = "alpaca"
+    turns = False
     kinds: tuple[Kind, ...] = ("sft", "preference", "unpaired")
 
     def row(self, record: Record) -> Json:

@@ -29,6 +29,9 @@ CONFIG = "axolotl.yml"
 VALIDATION = ("val", "valid", "validation", "dev", "eval")
 """Splits that are evaluated on while training; others are left alone, so that a test set stays one."""
 
+_TRAINING = "training"
+"""Key of the assistant's messages that are not to be learned."""
+
 _TEMPLATES = (
     "<|im_start|>system\n<|im_end|>\n<|im_start|>user\n[[dummy_message]]<|im_end|>\n<|im_start|>assistant\n",
     "<|start_header_id|>user<|end_header_id|>\n\n[[dummy_message]]<|eot_id|><|start_header_id|>assistant<|end_header_id|>",
@@ -90,7 +93,7 @@ def config(written: Written) -> Json:
 
 
 _TYPES: Mapping[Kind, Json] = {
-    "sft": {"type": "chat_template", "field_messages": "messages"},
+    "sft": {"type": "chat_template", "field_messages": "messages", "message_field_training": _TRAINING},
     "preference": {"type": "chat_template.default"},
     "unpaired": {},
     "stepwise": {"type": "stepwise_supervised", "step_separator": "\n"},
@@ -112,7 +115,11 @@ def _weights(written: Written) -> Json:
 
 
 def _chat(record: Record) -> Json:
-    return {"messages": [_recoded(turn, json_text) for turn in turns(record.messages)], **_tools(record)}
+    messages = [_recoded(turn, json_text) for turn in turns(record.messages)]
+    for message in messages[: len(record.prompt)]:
+        if message["role"] == "assistant":
+            message[_TRAINING] = False  # a demo, or a call that led to the answer
+    return {"messages": messages, **_tools(record)}
 
 
 def _preference(record: Record) -> Json:
@@ -161,8 +168,15 @@ def _recoded_call(call: Any, code: Callable[[Any], Any]) -> Any:
 def _chat_row_problems(row: Json) -> list[str]:
     messages = row["messages"]
     if isinstance(messages, list):
-        messages = [_recoded(message, json.loads) for message in messages]
+        messages = [_recoded(_told(message), json.loads) for message in messages]
     return chat_problems(messages) + _tools_problems(row)
+
+
+def _told(message: Any) -> Any:
+    """A message without the word that it is not to be learned."""
+    if not isinstance(message, dict) or message.get(_TRAINING) is not False or message.get("role") != "assistant":
+        return message
+    return {key: value for key, value in message.items() if key != _TRAINING}
 
 
 def _tools_problems(row: Json) -> list[str]:

@@ -88,11 +88,13 @@ class Format(Protocol):
         name: What ``--format`` takes.
         kinds: Kinds of rows that it can hold; the first one is the default.
         extra_columns: Whether a row may have columns beside the target's own.
+        turns: Whether an answer may be several messages: the turns of a conversation, of which each is learned.
     """
 
     name: str
     kinds: tuple[Kind, ...]
     extra_columns: bool
+    turns: bool
 
     def row(self, record: Record) -> Json:
         """Make the row that the target reads; plain JSON, the same for the same record."""
@@ -123,6 +125,7 @@ class JsonLines:
     """A file of JSON lines for each split and nothing beside it: what most targets want."""
 
     extra_columns = False
+    turns = True
 
     def check_all(self, rows: int) -> list[str]:
         """Any number of rows will do."""

@@ -144,7 +144,7 @@ def _message_problem(message: Any) -> str:
 
 
 def _answer_problems(name: str, row: Json) -> list[str]:
-    answer = row.get(name)
+    answer: Any = row.get(name)
     if text := _message_problem(answer):
         return [f"{name}: {text}"]
     return [] if answer["from"] in _SAYS else [f"{name}: {answer['from']!r} where {' or '.join(_SAYS)} must be"]

@@ -7,7 +7,7 @@ files as they are; a stepwise row has ``ratings`` (1, 0, -1) besides, which keep
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,12 @@ from .base import Written
 from .prm800k import RATINGS
 from .trl_stepwise import is_text, step_problems
 
+CHATS = ("prompt", "completion", "chosen", "rejected")
+"""Columns of messages."""
+
+KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+"""Keys of a message."""
+
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -30,6 +36,7 @@ class Parquet:
 
     name = "parquet"
     extra_columns = True
+    turns = False  # trainers learn all of ``completion``, what the user says in it, too
     kinds: tuple[Kind, ...] = KINDS
 
     def row(self, record: Record) -> Json:
@@ -48,13 +55,10 @@ class Parquet:
             kind = kind_of(row)
         except KeyError:
             return [f"columns {', '.join(row)} are of no kind of rows"]
-        problems = [
-            problem
-            for name in ("prompt", "completion", "chosen", "rejected")
-            if name in row and not isinstance(row[name], str)
-            for problem in in_column(name, _chat_problems(row[name]))
-        ]
+        chats = [name for name in CHATS if name in row and (name, kind) != ("prompt", "stepwise")]
+        problems = [problem for name in chats for problem in in_column(name, _chat_problems(row[name]))]
         problems += [f"{name} is no JSON" for name in ("tools", "known") if not isinstance(row.get(name, ""), str)]
+        problems += [f"{name} {value!r} has a type of its own" for name, value in row.items() if not _fits(name, value)]
         return problems + (_CHECKS[kind](row) if kind in _CHECKS else [])
 
     def check_all(self, rows: int) -> list[str]:
@@ -127,13 +131,25 @@ _LEARNED: Mapping[Kind, Any] = {
 """What is learned of a record, by kind."""
 
 
+def _fits(name: str, value: Any) -> bool:
+    """Whether the value of an extra column is of its type."""
+    if value is None or name not in COLUMN_TYPES:
+        return True
+    return isinstance(value, _PYTHON[COLUMN_TYPES[name]]) and not isinstance(value, bool)
+
+
+_PYTHON: Mapping[str, Any] = {"string": str, "double": (int, float), "int64": int}
+
+
 def _chat_problems(messages: Any) -> list[str]:
     if not isinstance(messages, list) or not messages:
         return ["there must be a list of messages that is not empty"]
     return [f"message {n}: {text}" for n, message in enumerate(messages) for text in _message_problems(message)]
 
 
-def _message_problems(message: Json) -> list[str]:
+def _message_problems(message: Any) -> list[str]:
+    if not isinstance(message, dict) or not set(message) <= KEYS:
+        return [f"it must be an object with no other keys than {', '.join(sorted(KEYS))}"]
     problems = []
     if message.get("role") not in ROLES:
         problems.append(f"role {message.get('role')!r} is none of {', '.join(ROLES)}")
@@ -149,18 +165,27 @@ def _message_problems(message: Json) -> list[str]:
 
 def _is_call(call: Any) -> bool:
     """Whether a call has the form of the column, into which no other key fits."""
-    function = call.get("function") if isinstance(call, dict) else None
+    read, function = call_of(call), call.get("function") if isinstance(call, dict) else None
     return (
-        call_of(call) is not None
+        read is not None
         and set(call) == {"id", "type", "function"}
+        and call["type"] == "function"
+        and call["id"] == read.id
         and isinstance(function, dict)
-        and isinstance(function.get("arguments"), str)
+        and set(function) == {"name", "arguments"}
+        and isinstance(function["arguments"], str)
     )
 
 
 def _steps(row: Json) -> list[str]:
-    prompt = [] if is_text(row["prompt"]) else ["prompt is empty or no text"]
-    return prompt + step_problems(row["completions"], row["labels"])
+    problems = [] if is_text(row["prompt"]) else ["prompt is empty or no text"]
+    problems += step_problems(row["completions"], row["labels"])
+    if problems:
+        return problems
+    ratings = row["ratings"]
+    if not _all(ratings, lambda it: _is_number(it) and it in (-1, 0, 1)) or len(ratings) != len(row["labels"]):
+        problems.append("there must be a rating of -1, 0 or 1 for each step")
+    return problems
 
 
 def _pair(row: Json) -> list[str]:
@@ -173,11 +198,22 @@ def _label(row: Json) -> list[str]:
 
 def _soft(row: Json) -> list[str]:
     labels, shares = row["labels"], row["probabilities"]
-    if not labels or not all(isinstance(label, str) for label in labels) or len(labels) != len(shares):
-        return ["there must be as many probabilities as labels, which are texts"]
+    if not _all(labels, lambda label: isinstance(label, str)) or not _all(shares, _is_number):
+        return ["there must be labels, which are texts, and probabilities, which are numbers"]
+    if len(labels) != len(shares):
+        return ["there must be as many probabilities as labels"]
     if all(0 <= share <= 1 for share in shares) and math.isclose(math.fsum(shares), 1, abs_tol=1e-6):
         return []
     return ["the probabilities must add up to 1"]
+
+
+def _all(values: Any, good: Callable[[Any], bool]) -> bool:
+    """Whether it is a list with something in it, all of it good."""
+    return isinstance(values, list) and bool(values) and all(map(good, values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _CHECKS = {"stepwise": _steps, "preference": _pair, "unpaired": _label, "soft": _soft}

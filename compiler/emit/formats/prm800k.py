@@ -31,7 +31,7 @@ class PRM800K(JsonLines):
         return {
             "question": {
                 "problem": record.input_text,
-                "ground_truth_answer": _known_answer(record.first.trace.example.labels),
+                "ground_truth_answer": _known_answer(record.known),
             },
             "label": {
                 "steps": [_step(step) for step in record.steps],
@@ -42,14 +42,20 @@ class PRM800K(JsonLines):
 
     def check(self, row: Json) -> list[str]:
         """Check a row by what readers of PRM800K take."""
-        problems = [] if is_text(row["question"]["problem"]) else ["the problem is empty or no text"]
-        if not isinstance(row["question"]["ground_truth_answer"], str | None):
+        try:
+            problem, answer = (row["question"][name] for name in ("problem", "ground_truth_answer"))
+            steps = [step["completions"][step["chosen_completion"]] for step in row["label"]["steps"]]
+            said = [(step["text"], step["rating"]) for step in steps]
+        except (KeyError, IndexError, TypeError):
+            return ["the row is not of PRM800K's form"]
+        problems = [] if is_text(problem) else ["the problem is empty or no text"]
+        if not isinstance(answer, str | None):
             problems.append("ground_truth_answer is no text")
-        completions = [step["completions"][0] for step in row["label"]["steps"]]
-        if not completions:
+        if not said:
             problems.append("there is no step")
-        problems += [f"step {n} is empty or no text" for n, it in enumerate(completions) if not is_text(it["text"])]
-        if any(it["rating"] == -1 for it in completions[:-1]):
+        problems += [f"step {n} is empty or no text" for n, (text, _) in enumerate(said) if not is_text(text)]
+        problems += [f"rating {it!r} is none of -1, 0, 1" for _, it in said if it not in tuple(RATINGS.values())]
+        if any(rating == -1 for _, rating in said[:-1]):
             problems.append("there are steps after the first wrong one")
         return problems
 
@@ -59,9 +65,9 @@ def _step(step: LabelledStep) -> Json:
     return {"completions": [completion], "human_completion": None, "chosen_completion": 0}
 
 
-def _known_answer(labels: Json) -> Any:
+def _known_answer(known: Json) -> Any:
     """The right answer as text: the only thing known, or what is known as ``answer``, or all of it as JSON."""
-    if not labels:
+    if not known:
         return None
-    value = labels.get("answer", next(iter(labels.values())) if len(labels) == 1 else labels)
+    value = known.get("answer", next(iter(known.values())) if len(known) == 1 else known)
     return value if isinstance(value, str) else json_text(value)

@@ -15,6 +15,7 @@ class TRLPromptCompletion(JsonLines):
     """``{"prompt": [{"role", "content"}, ...], "completion": [{"role", "content"}]}``, text only."""
 
     name = "trl-prompt-completion"
+    turns = False
     extra_columns = True
     kinds: tuple[Kind, ...] = ("sft",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -31,6 +31,7 @@ class Making:
         max_pairs: Most pairs of one prompt.
         neutral: What a neutral step counts as, where a target knows good and bad only.
         fields: Output fields that hold labels, for ``soft``; empty to take all.
+        turns: Whether turns of one conversation are one row; targets whose answer is one message want a row each.
     """
 
     renders: Mapping[str, Render]
@@ -41,6 +42,7 @@ class Making:
     max_pairs: int = 4
     neutral: Literal["positive", "negative"] = "positive"
     fields: tuple[str, ...] = field(default=())
+    turns: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,24 @@ def _prompt_key(shown: Shown) -> Any:
     return orjson.dumps([predictor, chat.prompt, chat.tools])
 
 
-def distinct(group: Iterable[Shown], making: Making) -> dict[str, list[Shown]]:
-    """Answers to one prompt by their text, white space at its ends aside; equal ones but the first go to the ledger.
+def distinct(
+    group: Iterable[Shown], making: Making, is_known: Callable[[Answer], bool]
+) -> Iterator[tuple[str, list[Shown]]]:
+    """Put answers to one prompt together that say the same, white space at the ends aside, in the order of their texts.
 
-    Texts and those who gave them stand in an order that is the same whatever the order of the traces.
+    The first of each stands for the others, which go to the ledger. It is the same whatever the order of the traces,
+    and one of those of which something is known, if there is one.
     """
     found: dict[str, list[Shown]] = {}
     for shown in group:
         found.setdefault(_text(shown.chat), []).append(shown)
-    for text in (ordered := sorted(found)):
-        first, *others = found[text] = sorted(found[text], key=lambda shown: shown.answer.id)
-        for other in others:
-            making.ledger.dropped(other.answer.id, "same answer", f"as {first.answer.id}")
-    return {text: found[text] for text in ordered}
+    for text in sorted(found):
+        same = found[text]
+        if len(same) > 1:
+            same.sort(key=lambda shown: (not is_known(shown.answer), shown.answer.id))
+            for other in same[1:]:
+                making.ledger.dropped(other.answer.id, "same answer", f"as {same[0].answer.id}")
+        yield text, same
 
 
 def _text(chat: Rendered) -> str:
@@ -146,10 +153,12 @@ class Maker(Protocol):
     Attributes:
         outcomes: Outcomes of traces that it can use.
         unjudged: Whether it can use traces that nothing has judged.
+        raw: Whether it can use answers that could not be parsed, also where failures are not asked for.
     """
 
     outcomes: tuple[Outcome, ...]
     unjudged: bool
+    raw: bool
 
     def __call__(self, answers: list[Answer], making: Making, /) -> Iterator[Record]:
         """Make the records of the answers to one input."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ....records import METRIC, Outcome
-from ..record import Answer, Record, text_of
+from ..record import Answer, Record
 from .base import Making, Shown, by_prompt, distinct, is_good
 
 _SLACK = 1e-9
@@ -46,6 +46,7 @@ class Preference:
 
     outcomes: tuple[Outcome, ...] = ("passed", "rejected")
     unjudged = False
+    raw = False
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """Records of the pairs; answers that are in none go to the ledger."""
@@ -57,7 +58,7 @@ class Preference:
                     if one.text not in used:
                         used.add(one.text)
                         making.ledger.combined(one.shown.answer.id)
-                record = _record(chosen.shown, rejected.shown, making)
+                record = _record(chosen, rejected, making)
                 making.ledger.formed(record.id)
                 yield record
             _drop_unused(candidates, used, making)
@@ -75,18 +76,17 @@ def _promising(answers: Sequence[Answer], making: Making) -> Sequence[Answer]:
 
 def _candidates(group: list[Shown], making: Making) -> Iterator[Candidate]:
     """What may be in a pair, each text once."""
-    for text, same in distinct(group, making).items():
-        worths = [_worth(shown.answer, making) for shown in same]
-        known = [worth for worth in worths if worth is not None]
-        first = same[0]
-        if len(known) < len(worths):
-            making.ledger.dropped(first.answer.id, *_unknown(first.answer, making))
-        elif making.pairs == "outcome" and min(known) != max(known):
-            making.ledger.dropped(first.answer.id, "passed and rejected", f"{len(same)} traces gave this answer")
+    for text, same in distinct(group, making, lambda answer: _worth(answer, making) is not None):
+        first = same[0].answer
+        worths = [worth for shown in same if (worth := _worth(shown.answer, making)) is not None]
+        if not worths:
+            making.ledger.dropped(first.id, *_unknown(first, making))
+        elif making.pairs == "outcome" and min(worths) != max(worths):
+            making.ledger.dropped(first.id, "passed and rejected", f"{len(same)} traces gave this answer")
         else:
             score = sum(shown.answer.reward for shown in same) / len(same)
-            broken = any(shown.answer.outcome == "failed" for shown in same)
-            yield Candidate(text, first, min(known), max(known), score if math.isfinite(score) else 0.0, broken)
+            broken = any(shown.answer.step.outputs is None for shown in same)
+            yield Candidate(text, same[0], min(worths), max(worths), score if math.isfinite(score) else 0.0, broken)
 
 
 def _worth(answer: Answer, making: Making) -> float | None:
@@ -134,8 +134,8 @@ def _pairs(candidates: Sequence[Candidate], making: Making) -> Iterator[tuple[Ca
         yield better[at], worse[(step + step // math.lcm(n, matches[at])) % matches[at]]
 
 
-def _record(chosen: Shown, rejected: Shown, making: Making) -> Record:
-    better, worse = text_of(chosen.chat.completion), text_of(rejected.chat.completion)
+def _record(better: Candidate, worse: Candidate, making: Making) -> Record:
+    chosen, rejected = better.shown, worse.shown
     return Record(
         kind="preference",
         answers=(chosen.answer, rejected.answer),
@@ -148,7 +148,7 @@ def _record(chosen: Shown, rejected: Shown, making: Making) -> Record:
             "rejected_outcome": rejected.answer.outcome,
         },
         input_text=chosen.input_text,
-        answer_text=f"{better}\n{worse}",
+        answer_text=f"{better.text}\n{worse.text}",
     )  # fmt: skip
 
 

@@ -8,18 +8,19 @@ from collections.abc import Iterator, Sequence
 
 from ....records import Json, Outcome
 from ..record import Answer, Record
-from .base import Making, Shown, by_prompt, combine
+from .base import Making, Shown, by_prompt, combine, is_good
 
 
 class Prompts:
     """A row a prompt, with what the example knows of the right answer.
 
     Columns: ``reward``, the mean score of the judged attempts (null without any), ``pass_rate``, the share of them that
-    passed, ``attempts``, their number.
+    passed, ``attempts``, their number. An answer that could not be parsed is an attempt with the score 0.
     """
 
     outcomes: tuple[Outcome, ...] = ("passed", "rejected", "failed")
     unjudged = True
+    raw = True
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """A record of each prompt."""
@@ -55,10 +56,14 @@ def _key(answer: Answer) -> str:
     return answer.trace.example.id
 
 
+def _is_judged(answer: Answer) -> bool:
+    """Whether the attempt says something of the prompt; one whose metric broke says nothing."""
+    return is_good(answer) is not None and bool(answer.trace.verdicts or answer.trace.failure)
+
+
 def _fared(same: Sequence[Shown]) -> Json:
     """How the attempts fared; each trace counts once."""
-    traces = {shown.answer.trace.id: shown.answer.trace for shown in same}
-    judged = [trace for trace in traces.values() if trace.verdicts or trace.failure is not None]
+    judged = list({shown.answer.trace.id: shown.answer.trace for shown in same if _is_judged(shown.answer)}.values())
     scores = [trace.score if math.isfinite(trace.score) else 0.0 for trace in judged]
     passes = sum(trace.outcome == "passed" for trace in judged)
     return {

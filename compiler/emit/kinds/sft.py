@@ -18,11 +18,13 @@ class SFT:
 
     outcomes: tuple[Outcome, ...] = ("passed",)
     unjudged = False
+    raw = False
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """A record of each answer, and of each conversation."""
         for _, same in groupby(answers, key=lambda answer: answer.trace.id):
-            for turns in conversations(list(rendered(same, making))):
+            shown = list(rendered(same, making))
+            for turns in conversations(shown) if making.turns else [[one] for one in shown]:
                 if len(turns) > 1:
                     combine(reversed(turns), making)
                 yield _record(turns, making)

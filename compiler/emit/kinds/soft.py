@@ -15,6 +15,7 @@ class Soft:
 
     outcomes: tuple[Outcome, ...] = ("passed", "rejected", "failed")
     unjudged = True
+    raw = False
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """A record of each prompt."""

@@ -21,6 +21,7 @@ class Stepwise:
 
     outcomes: tuple[Outcome, ...] = ("passed", "rejected")
     unjudged = False
+    raw = False
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """A record of the answer of each trace that has the labelled steps in it."""

@@ -19,14 +19,15 @@ class Unpaired:
 
     outcomes: tuple[Outcome, ...] = ("passed", "rejected")
     unjudged = False
+    raw = False
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """A record of each answer that is either good or bad."""
         for group in by_prompt(answers, making):
-            for same in distinct(group, making).values():
+            for _, same in distinct(group, making, lambda answer: is_good(answer) is not None):
                 first = same[0]
-                labels = {is_good(shown.answer) for shown in same}
-                if None in labels:
+                labels = {label for shown in same if (label := is_good(shown.answer)) is not None}
+                if not labels:
                     making.ledger.dropped(first.answer.id, f"failed: {first.answer.trace.reason}", "it was not judged")
                 elif len(labels) > 1:
                     detail = f"{len(same)} traces gave this answer"

@@ -19,7 +19,8 @@ PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})_\d+\]")
 _RUN = re.compile(r"\d(?:[ ().\-/\u00a0]{0,3}\d){6,}")
 _LONG = 10  # characters without a blank in any secret, or number with letters
 _PIECE = re.compile(r"\[?[A-Z]{0,8}_?\d{0,5}\]?")  # as long as any
-_ESCAPE = re.compile(r"\\+(?:[nrtbf\"']|u[0-9a-fA-F]{4})")
+_ESCAPE = re.compile(r"(?<!\\)\\+(?:[nrtbf\"']|u[0-9a-fA-F]{4})")
+_LETTER = re.compile(r"(?<!\\)\\+u[0-9a-fA-F]{4}")
 _PLAIN = re.compile(r"[A-Za-z_]{0,19}")  # shorter than any key; may be the name of a field
 _REMEMBERED = 8192  # characters; longer texts are not worth their memory, for they seldom come twice
 
@@ -40,34 +41,37 @@ class Find(NamedTuple):
     key: str
 
 
-class Seen(str):
-    """A text as finders see it: of the same length, with blanks for what JSON and code write with a backslash.
+class Seen(str):  # noqa: SLOT000  # what is known of it is kept in it
+    r"""A text as finders see it: of the same length, with blanks for what JSON and code write with a backslash.
 
-    In ``"\\nbob@..."``, a string inside another one, the name is no ``nbob``, and no word character stands before it.
+    In ``"\nbob@..."``, a string inside another one, the name is no ``nbob``, and no word character stands before it.
 
     Attributes:
         lowered: In small letters, of the same length.
         long: Its longer words, which are few, with blanks between.
         runs: Where seven or more digits stand side by side, with at most three blanks or signs between.
+
+    Args:
+        text: The text as it is.
     """
 
     def __new__(cls, text: str) -> Self:
         """See a text."""
-        return super().__new__(cls, _ESCAPE.sub(lambda match: " " * len(match[0]), text) if "\\" in text else text)
+        return super().__new__(cls, _ESCAPE.sub(_blank, text) if "\\" in text else text)
 
     @cached_property
-    def lowered(self) -> str:
+    def lowered(self) -> str:  # noqa: D102  # documented in the class, with the other two
         lowered = self.lower()
         if len(lowered) == len(self):
             return lowered
         return "".join(letter.lower() if letter.isascii() else letter for letter in self)  # some letters become two
 
     @cached_property
-    def long(self) -> str:
+    def long(self) -> str:  # noqa: D102
         return " ".join([word for word in self.split() if len(word) >= _LONG])
 
     @cached_property
-    def runs(self) -> list[tuple[int, int]]:
+    def runs(self) -> list[tuple[int, int]]:  # noqa: D102
         return [match.span() for match in _RUN.finditer(self)]
 
     def near(self, before: int, after: int) -> Iterator[tuple[int, int]]:
@@ -125,7 +129,7 @@ def _find(text: str) -> tuple[Find, ...]:
         return ()
     clean = Seen(text)
     found = [item for finder in _finders() for item in finder(clean)]
-    return tuple(_apart(item for item in found if not _harmless(text[item.start : item.end]))) if found else ()
+    return tuple(_apart(_meant(item, text) for item in found if not _harmless(text[item.start : item.end])))
 
 
 _remembered = lru_cache(maxsize=512)(_find)
@@ -136,6 +140,20 @@ def _finders() -> tuple[Finder, ...]:
     from . import numbers, personal, secrets
 
     return (secrets.find_secrets, personal.find_emails, personal.find_addresses, numbers.find_numbers)
+
+
+def _blank(match: re.Match[str]) -> str:
+    """As many blanks as an escape is long; letters where it stands for one, for that is part of a word."""
+    code = match[0].lstrip("\\")
+    return ("x" if len(code) == 5 and chr(int(code[1:], 16)).isalnum() else " ") * len(match[0])
+
+
+def _meant(item: Find, text: str) -> Find:
+    """The find with the key that it would have without escapes."""
+    value = text[item.start : item.end]
+    if "\\u" not in value:
+        return item
+    return item._replace(key=_LETTER.sub(lambda match: chr(int(match[0][-4:], 16)), value).casefold())
 
 
 def _harmless(value: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -87,6 +88,14 @@ class Masking:
     def _text(self, text: str) -> str:
         if len(text) < _SHORTEST:
             return text
+        masked = self._spelled(self._spanned(text))
+        if masked != text and text[0] in '{["' and _is_json(text) and not _is_json(masked):
+            self._changed = True
+            return json.dumps(self._masked(json.loads(text)), ensure_ascii=False)  # a number in a string in a string
+        return masked
+
+    def _spanned(self, text: str) -> str:
+        """The text with placeholders where something was found."""
         pieces, at = [], 0
         for item in find(text):
             name = self._names.get((item.kind, item.key))
@@ -94,7 +103,10 @@ class Masking:
                 pieces += [text[at : item.start], _quoted(name, text, item.start, item.end)]
                 at = item.end
         self._changed = self._changed or bool(pieces)
-        text = "".join([*pieces, text[at:]])
+        return "".join([*pieces, text[at:]])
+
+    def _spelled(self, text: str) -> str:
+        """The text with placeholders where stands what was found elsewhere."""
         present = [spelling for spelling in self._spellings if spelling in text]
         if not present:
             return text
@@ -149,7 +161,7 @@ def _texts(value: Any) -> Iterator[tuple[str, int]]:
             if isinstance(key, str):
                 yield from _texts(key)
                 if _tells(key) and (text := _short(item)):
-                    yield f"{key}: {text}", len(key) + 2
+                    yield f'{key}: "{text}"', len(key) + 3
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
@@ -174,10 +186,8 @@ def _variants(spelling: str) -> set[str]:
     for plain in (True, False):
         found.add(json.dumps(spelling, ensure_ascii=plain)[1:-1])
     if "\\" in spelling:
-        try:
+        with suppress(ValueError):  # a backslash of its own
             found.add(json.loads(f'"{spelling}"', strict=False))
-        except ValueError:  # a backslash of its own
-            pass
     return {variant for variant in found if len(variant) >= _SHORTEST}
 
 
@@ -193,6 +203,14 @@ def _quoted(name: str, text: str, start: int, end: int) -> str:
     if not text[start:end].lstrip("-")[:1].isdigit() or not _is_json_number(text, start, end):
         return name
     return f'"{name}"'
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_json_number(text: str, start: int, end: int) -> bool:

@@ -22,14 +22,14 @@ _IBAN = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])"
 )
 
-_PLUS = re.compile(r"(?<![\w+.])(?:\+|00(?=[1-9]\d{0,2}[ .-]))\(?[1-9][\d ().\-/\u00a0]{6,20}\d(?!\w)")
+_PLUS = re.compile(r"(?<![\w+.])(?:\+|00(?=[1-9]\d{0,2}[ .-]))\(?[1-9][\d ().\-/\u00a0]{5,20}\d(?!\w)")
 _AMERICAN = re.compile(
     r"(?<![\w.,$€£+-])(?<!\d[ /*=])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-.])[2-9]\d\d[-. ]\d{4}(?![\w%]|[-.,/]\d)"
 )
 _CALL = re.compile(
     r"\b(?:tele(?:phone|fono|fon|foon|fax)|tel|phone|call|cell|mobile|mob|fax|whatsapp|handy|sms|text|hotline|rufnummer)"
     r"(?:[_-]?(?:number|no|nr|num))?"
-    r"(?:\s(?:number|numbers|no|nr|is|me|us|at|on|him|her|them|line|now|the office)){0,4}[\s.:#=\"'\]>*`-]{1,12}"
+    r"(?:\s(?:number|numbers|no|nr|is|me|us|at|on|him|her|them|line|now)){0,4}(?P<gap>[\s.:#=\"'\]>*`-]{1,12})"
     r"(?P<number>\(?\+?\d[\d ().\-/\u00a0]{6,17}\d)(?!\w)",
     re.IGNORECASE,
 )
@@ -88,8 +88,15 @@ def _phones(text: Seen) -> Iterator[Find]:
                 yield Find("PHONE", *match.span(), key)
     for near in text.near(70, 30) if called else ():
         for match in _CALL.finditer(text, *near):
-            if sum(letter.isdigit() for letter in match["number"]) >= 8 and (key := _valid(match["number"], _REGIONS)):
+            if _is_dialled(match) and (key := _valid(match["number"], _REGIONS)):
                 yield Find("PHONE", *match.span("number"), key)
+
+
+def _is_dialled(match: re.Match[str]) -> bool:
+    """Whether a number after a word such as "call" is meant for a phone: ``call 12345678 times`` is not."""
+    number = match["number"]
+    digits = sum(letter.isdigit() for letter in number)
+    return digits >= 8 and (digits >= 10 or number[0] == "0" or not number.isdecimal() or not match["gap"].isspace())
 
 
 def _dialled(start: int, number: str, shorter: int) -> Iterator[Find]:

@@ -20,7 +20,7 @@ from .finds import Find, Seen
 _A, _B = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
 
 _FORMS: tuple[tuple[str, str], ...] = (
-    ("sk-", r"sk-(?:proj-|svcacct-|admin-|None-|ant-(?:api|admin)\d\d-|or-v1-|lf-)?[A-Za-z0-9_-]{20,250}"),  # OpenAI, ...
+    ("sk-", r"sk-(?:proj-|svcacct-|admin-|None-|ant-(?:api|admin)\d\d-|or-v1-|lf-)?[A-Za-z0-9_-]{20,250}"),
     ("pk-lf-", r"pk-lf-[0-9a-f-]{36}"),
     ("KIA", r"AKIA[A-Z0-9]{16}"),  # AWS
     ("SIA", r"ASIA[A-Z0-9]{16}"),
@@ -86,7 +86,7 @@ _WORDS = ("passw", "pwd", "passphrase", "passcode", "secret", "token", "api_key"
           "credential")  # fmt: skip
 _ROOTS = ("pass", "key", "token", "secret", "pwd", "credential")  # one of them is in each word
 _ASSIGNED = re.compile(
-    r"[\w-]{0,30}[\"'`\]>*#]{0,6}(?:\s{0,4}(?::=|=>|={1,3}|:)|(?P<said>\s{1,2}(?:is|was)(?=[\s:]))|\s?##\s?\]\])\s{0,4}:?\s{0,2}"
+    r"[\w-]{0,30}[\"'`\]>*#]{0,6}(?:\s{0,4}(?::=|=>|={1,3}|:)|(?P<said>\s{1,2}(?:is|was)(?=[\s:])|\s?##\s?\]\]))\s{0,4}:?\s{0,2}"
     r"(?:[rbf]?(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{6,200})(?P=quote)|(?P<bare>[^\s\"'`,;<>(){}\[\]|]{6,200}))"
 )
 _EMPTY = re.compile(
@@ -95,8 +95,10 @@ _EMPTY = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_.-]*\d{0,2}\W{0,2}")
-_ROLE = re.compile(r"(?:user(?:name)?|name|login|root|admin|postgres|:)?:?(?:pass(?:word|wd|phrase)?|pwd|secret|pw|x+|\*+|\.+)",
-                   re.IGNORECASE)  # fmt: skip
+_ROLE = re.compile(  # what stands for a password in examples
+    r"(?:user(?:name)?|name|login|root|admin|postgres|:)?:?(?:pass(?:word|wd|phrase)?|pwd|secret|pw|x+|\*+|\.+)",
+    re.IGNORECASE,
+)
 
 
 def find_secrets(text: Seen) -> Iterator[Find]:
@@ -116,7 +118,7 @@ def find_secrets(text: Seen) -> Iterator[Find]:
 
 
 def _found(text: str, start: int, end: int) -> Find:
-    return Find("SECRET", start, end, text[start:end])
+    return Find("SECRET", start, end, "".join(text[start:end].split()))  # lines may be broken in several ways
 
 
 def _is_real(whole: str, value: str) -> bool:

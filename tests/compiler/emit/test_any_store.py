@@ -79,7 +79,7 @@ CHOICES = st.fixed_dictionaries(
     {},
     optional={
         "prompt": st.sampled_from(["bare", "sent"]),
-        "adapter": st.sampled_from(["chat", "json", "xml"]),
+        "adapter": st.sampled_from(["chat", "json", "xml", "baml", "two_step"]),
         "whole": st.just(True),
         "failures": st.just(True),
         "pairs": st.sampled_from(["outcome", "score"]),

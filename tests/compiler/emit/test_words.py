@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.compiler.emit import words
 from limbeck.compiler.emit.spool import Item
-from limbeck.compiler.emit.words import split_words, with_words, word_spans, words_of
+from limbeck.compiler.emit.words import cleaned, with_words, word_spans, words_of
 
 
 def said(text: str) -> list[str]:
-    return [word.decode() for word in split_words(text)]
+    return [word.decode() for word in cleaned(text).split(b"\0") if word]
 
 
 @pytest.mark.parametrize(
@@ -48,24 +47,37 @@ def test_hashes_are_the_same_in_another_process():
     code = f"from limbeck.compiler.emit.words import words_of; print(words_of({text!r}).tolist())"
     other = subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": "7"}, capture_output=True, check=True)
     assert json.loads(other.stdout) == words_of(text).tolist()
-    assert words_of("fox")[0] == int.from_bytes(__import__("hashlib").blake2b(b"fox", digest_size=8).digest(), "little")
+    assert words_of("fox").tolist() == [16846548440341614828]
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
-    """A million different words do not fill the memory, and forgetting changes nothing."""
-    memo = words._Hashes()
-    monkeypatch.setattr(words, "_MOST", 10)
-    first = [memo[str(number).encode()] for number in range(100)]
-    assert len(memo) <= 10
-    assert [memo[str(number).encode()] for number in range(100)] == first
-    assert memo[b"x" * 1000] == memo[b"x" * 1000]
-    assert b"x" * 1000 not in memo
+def test_a_hash_is_that_of_the_word_alone():
+    """Wherever a word stands, and however long the text is; a word does not end where a piece of the text does."""
+    text = " ".join(f"w{n}" for n in range(40_000))
+    assert words_of(text).tolist() == [int(words_of(f"w{n}")[0]) for n in range(40_000)]
+    assert words_of(text + " naïve")[:-1].tolist() == words_of(text).tolist()
+
+
+def test_a_word_without_end_is_cut():
+    """A megabyte without a space is some words, always the same."""
+    assert len(words_of("a" * 1_000_000)) == 16
+    assert words_of("a" * 1_000_000).tolist() == words_of("A" * 1_000_000).tolist()
+
+
+def test_different_words_have_different_hashes():
+    """Of half a million words no two have one hash, nor one half of it."""
+    letters = "abcdefghij0123456789"
+    words = [a + b + c + d for a in letters for b in letters for c in letters for d in letters]
+    numbers = words_of(" ".join(words + [word * 2 for word in words] + [word[:3] + "x" * 9 + word for word in words]))
+    assert len(np.unique(numbers)) == 480_000
+    assert len(np.unique(numbers >> np.uint64(16))) == 480_000
+    counts = np.bincount((numbers & np.uint64(255)).astype(np.int64), minlength=256)
+    assert counts.min() > 0.9 * 480_000 / 256
 
 
 @given(st.text())
 def test_any_text_has_words(text):
     """No text breaks it; each word has a number, and equal words equal ones."""
-    parts, numbers = split_words(text), words_of(text)
+    parts, numbers = said(text), words_of(text)
     assert numbers.dtype == np.uint64
     assert len(parts) == len(numbers)
     assert len(set(parts)) == len(set(numbers.tolist()))

@@ -44,6 +44,16 @@ def test_an_unknown_adapter_is_refused_with_the_names_there_are():
     assert str(caught.value) == "Unknown adapter 'jsn'.\nDid you mean 'json'? Adapters: chat, json, xml, baml."
 
 
+def test_every_adapter_of_dspys_has_a_name():
+    """A new one shows here."""
+
+    def below(kind):
+        return {kind}.union(*(below(other) for other in kind.__subclasses__()))
+
+    of_dspy = {kind for kind in below(dspy.Adapter) if kind.__module__.startswith("dspy.")}
+    assert of_dspy - {dspy.Adapter} == set(CLASSES.values())
+
+
 def test_an_adapter_that_needs_a_second_lm_only_writes():
     """What can be done with it is said."""
     with pytest.raises(UsageError, match="has a second LM extract the answer"):

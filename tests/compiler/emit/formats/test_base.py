@@ -24,7 +24,7 @@ def test_a_typo_is_answered_with_the_nearest_name():
     """What was meant is offered."""
     with pytest.raises(UsageError) as caught:
         base.get_format("open-ai")
-    assert str(caught.value) == "Unknown format 'open-ai'.\nDid you mean 'openai'?"
+    assert str(caught.value) == "Unknown format 'open-ai'.\nDid you mean 'openai' or 'openai-dpo'?"
 
 
 def test_an_unknown_format_is_answered_with_the_list():

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from limbeck.compiler.emit.formats.base import Written, get_format
 from limbeck.compiler.emit.formats.hf import configs
 from limbeck.compiler.emit.record import KINDS, LabelledStep
+from limbeck.records import Call, Step
 
 datasets = pytest.importorskip("datasets", reason="datasets, which reads what is written, is not installed")
 
@@ -74,7 +75,11 @@ def facts(draw, kind, known=words):
         made["neutral"] = draw(st.sampled_from(["positive", "negative"]))
     if kind == "prompts":
         made["known"] = {"answer": draw(known)}
-        made["columns"] = {"reward": draw(st.sampled_from([0.0, 0.25, 1.0])), "pass_rate": None, "attempts": draw(st.integers(0, 9))}
+        made["columns"] = {
+            "reward": draw(st.sampled_from([0.0, 0.25, 1.0])),
+            "pass_rate": None,
+            "attempts": draw(st.integers(0, 9)),
+        }
     if kind == "soft":
         made["soft"] = {answer: 0.75, worse: 0.25}
     return made
@@ -267,3 +272,15 @@ def test_outcome_and_reward_are_columns_beside_the_others(record, tmp_path):
         path = written_rows(get_format(name), tmp_path / name, "train", records, written)
         rows = loaded(kind, data_files=str(path))["train"]
         assert [(row["outcome"], row["reward"]) for row in rows] == [("rejected", 0), ("passed", 1)]
+
+
+def test_calls_in_a_log_without_their_schemas_are_exported(export, program, trace, tmp_path):
+    """A log may say what was called and not what could be."""
+    calls = [{"id": "c1", "name": "light", "arguments": {"room": "hall"}}]
+    asked = [{"role": "user", "content": "Lights on"}]
+    steps = [Step("self", {"ticket": "x"}, {"team": "tech"}, [Call("teacher/big", asked, None, tool_calls=calls)])]
+    out = tmp_path / "out"
+    result = export([trace(steps=steps)], out=out, program=program, format="hf", prompt="sent")
+    assert result.rows == {"train": 1}
+    ((message,),) = [row["completion"] for row in loaded(str(out))["train"]]
+    assert message["tool_calls"][0]["function"] == {"name": "light", "arguments": '{"room":"hall"}'}

@@ -212,7 +212,7 @@ def test_the_header_names_splits_that_have_rows():
         ({"kind": "unpaired", "label": None}, "label None is neither true nor false"),
         ({"kind": "stepwise", "steps": []}, "there is no step"),
         ({"kind": "stepwise", "steps": [LabelledStep(" ", "neutral")]}, "step 0 is empty or no text"),
-        ({"kind": "soft", "soft": {}}, "there must be as many probabilities as labels, which are texts"),
+        ({"kind": "soft", "soft": {}}, "there must be labels, which are texts, and probabilities, which are numbers"),
         ({"kind": "soft", "soft": {"a": 0.5, "b": 0.4}}, "the probabilities must add up to 1"),
         ({"kind": "soft", "soft": {"a": math.nan}}, "the probabilities must add up to 1"),
     ],
@@ -220,6 +220,33 @@ def test_the_header_names_splits_that_have_rows():
 def test_what_fits_into_no_column_is_a_problem(given, problem, record):
     """Such a row is told of before it is written."""
     assert Parquet().check(Parquet().row(record([USER, ANSWER], **given))) == [problem]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "No sound", "completion": [ANSWER]},
+        {"prompt": [None], "completion": [ANSWER]},
+        {"prompt": [{**USER, "weight": 1}], "completion": [ANSWER]},
+        {"prompt": [USER], "completion": [ANSWER], "tools": None},
+        {"prompt": [USER], "completion": [ANSWER], "reward": "high"},
+        {"prompt": [USER], "completion": [ANSWER], "reward": True},
+        {"prompt": [USER], "completion": [ANSWER], "outcome": 1},
+        {"prompt": [USER], "known": "{}", "attempts": 0.5},
+        {"prompt": [USER], "known": {}},
+        {"prompt": [USER], "completions": ["a"], "labels": [True], "ratings": [1]},
+        {"prompt": "x", "completions": ["a"], "labels": [True], "ratings": [2]},
+        {"prompt": "x", "completions": ["a"], "labels": [True], "ratings": []},
+        {"prompt": "x", "completions": ["a"], "labels": [True], "ratings": None},
+        {"prompt": "x", "completions": ["a"], "labels": 7, "ratings": [1]},
+        {"prompt": [USER], "labels": ["a", "b"], "probabilities": [1.0]},
+        {"prompt": [USER], "labels": ["a"], "probabilities": ["1"]},
+        {"prompt": [USER], "labels": "a", "probabilities": [1]},
+    ],
+)
+def test_a_value_of_another_type_is_a_problem(row):
+    """It would end the export in the middle of a file."""
+    assert len(Parquet().check(row)) == 1
 
 
 def test_a_row_of_no_kind_is_a_problem():

@@ -22,9 +22,10 @@ def make_records(kind: Any, traces: Any, program: Any, *, whole: bool = False, l
     ledger, maker = Ledger(), MAKERS[kind]
     failures = given.get("failures", False)
     about = {"prompt": "bare", "adapter": "chat", **{name: given.pop(name) for name in ABOUT if name in given}}
-    making = Making(renderers(program, **about, raw=failures), ledger, **given)
+    raw = failures or maker.raw
+    making = Making(renderers(program, **about, raw=raw), ledger, **given)
     wanted = Wanted(
-        names_of(program, whole=whole), get_args(Outcome) if failures else maker.outcomes, lm=lm, raw=failures,
+        names_of(program, whole=whole), get_args(Outcome) if failures else maker.outcomes, lm=lm, raw=raw,
         unjudged=maker.unjudged,
     )  # fmt: skip
     records = [record for answers in select(traces, wanted, ledger) for record in maker(answers, making)]

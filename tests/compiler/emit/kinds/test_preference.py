@@ -71,6 +71,17 @@ def test_scores_that_are_no_numbers_never_pair(make, tried, sums, score):
     assert ledger.reasons() == {"no score": 1}
 
 
+def test_an_answer_that_was_judged_once_is_judged(make, tried, sums):
+    """Where the metric broke at one of two equal answers, the other says what it is worth; the row is that one's."""
+    broke = [Verdict("metric", passed=False, error="ZeroDivisionError")]
+    judged = [tried("4", n=n) for n in range(3)]
+    traces = [*judged[:1], *(tried("4", n=n, verdicts=broke, id=f"{n}") for n in range(3)), tried("5", passed=False)]
+    for how in ("outcome", "score"):
+        (record,), ledger = make("preference", traces, sums, failures=True, pairs=how)
+        assert record.first.trace is judged[0]
+        assert ledger.reasons() == {"same answer": 3}
+
+
 def test_ties_never_pair(make, tried, sums):
     """However small the margin."""
     traces = [tried(str(n), n=n, score=1e20) for n in range(5)]
@@ -167,3 +178,36 @@ def test_no_text_meets_itself_and_the_counts_add_up(make, tried, sums, drawn, ho
         assert record.completion[0]["content"].strip() != record.rejected[0]["content"].strip()
         better, worse = record.answers
         assert better.reward > worse.reward if how == "score" else better.outcome == "passed" != worse.outcome
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdefgh"), st.sampled_from([None, 0.0, 0.1, 0.2, 0.3, 0.5, 1.0]), st.booleans()),
+        max_size=20,
+    ),
+    st.sampled_from([0.1, 0.2, 0.5]),
+    st.sampled_from(["outcome", "score"]),
+)
+def test_without_a_cap_all_pairs_that_there_are_come_once(make, tried, sums, drawn, margin, how):
+    """Compared with looking at every two texts."""
+    traces = [tried(text, n=n, passed=passed, score=score) for n, (text, score, passed) in enumerate(drawn)]
+    found = pairs(make("preference", traces, sums, pairs=how, margin=margin, max_pairs=10**6)[0])
+    worth = {text: [float(passed) if how == "outcome" else score for t, score, passed in drawn
+                    if t == text and (how == "outcome" or score is not None)] for text, _, _ in drawn}  # fmt: skip
+    least = 1.0 if how == "outcome" else margin
+    expected = [(one, other) for one in worth for other in worth if worth[one] and worth[other]
+                and min(worth[one]) - max(worth[other]) >= least - 1e-9]  # fmt: skip
+    assert sorted(found) == sorted(expected)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9, 1.0]), min_size=2, max_size=20), st.integers(1, 12))
+def test_the_first_pair_is_the_strongest_contrast(make, tried, sums, scores, most):
+    """And no answer is chosen a third time before all that can be were chosen once."""
+    traces = [tried(f"t{n}", n=n, score=score) for n, score in enumerate(scores)]
+    records, _ = make("preference", traces, sums, pairs="score", margin=0.1, max_pairs=most)
+    gaps = [record.answers[0].reward - record.answers[1].reward for record in records]
+    if max(scores) > min(scores):
+        assert gaps[0] == max(scores) - min(scores)
+    chosen = Counter(record.first.id for record in records)
+    able = sum(score >= min(scores) + 0.1 - 1e-9 for score in scores)
+    assert len(chosen) == min(most, able)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limbeck.records import Verdict
+
 
 def test_a_prompt_is_one_row_with_how_its_attempts_fared(make, tried, sums):
     """Mean score, share of passes, number."""
@@ -19,10 +21,20 @@ def test_a_prompt_is_one_row_with_how_its_attempts_fared(make, tried, sums):
     assert (ledger.n_combined, ledger.n_formed) == (4, 1)
 
 
-def test_an_attempt_that_could_not_be_parsed_is_one_where_failures_are_wanted(make, tried, sums):
-    """It was tried, and came to nothing."""
-    (record,), _ = make("prompts", [tried("4"), tried(broken="?", n=1)], sums, failures=True)
+def test_an_answer_that_could_not_be_parsed_is_an_attempt(make, tried, sums):
+    """It was tried, and came to nothing; so do all attempts at a prompt that is too hard."""
+    (record,), _ = make("prompts", [tried("4"), tried(broken="?", n=1)], sums)
     assert record.columns == {"reward": 0.5, "pass_rate": 0.5, "attempts": 2}
+    (record,), _ = make("prompts", [tried(broken="?")], sums)
+    assert record.columns == {"reward": 0.0, "pass_rate": 0.0, "attempts": 1}
+
+
+def test_an_attempt_whose_metric_broke_says_nothing(make, tried, sums):
+    """It is part of the row, but in none of its numbers."""
+    broke = tried("5", n=1, verdicts=[Verdict("metric", passed=False, error="ZeroDivisionError")])
+    (record,), ledger = make("prompts", [tried("4"), broke], sums)
+    assert record.columns == {"reward": 1.0, "pass_rate": 1.0, "attempts": 1}
+    assert ledger.n_combined == 2
 
 
 def test_a_prompt_that_nothing_has_judged_has_no_reward(make, tried, sums):
@@ -48,5 +60,5 @@ def test_the_counts_add_up(make, tried, sums, failures, drawn):
     traces = [tried(str(n), n=n, question=q, passed=p, score=s, broken="?" if b else None)
               for n, (q, p, s, b) in enumerate(drawn)]  # fmt: skip
     records, ledger = make("prompts", traces, sums, failures=failures)
-    assert len(records) == ledger.n_formed == len({q for q, _, _, broken in drawn if failures or not broken})
+    assert len(records) == ledger.n_formed == len({q for q, *_ in drawn})
     assert all(value is None or math.isfinite(value) for record in records for value in record.columns.values())

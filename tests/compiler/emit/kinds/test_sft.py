@@ -35,6 +35,14 @@ def test_turns_of_a_conversation_are_one_row(make, tried, sums):
     assert (ledger.n_read, ledger.n_combined, ledger.n_formed, ledger.n_emitted) == (3, 3, 1, 1)
 
 
+def test_turns_are_rows_of_their_own_where_a_target_has_no_place_for_conversations(make, tried, sums):
+    """Each with what was said before in its prompt."""
+    one = tried(calls=talk(("1?", "one"), ("2?", "two")))
+    records, ledger = make("sft", [one], sums, prompt="sent", turns=False)
+    assert [(len(record.prompt), len(record.completion)) for record in records] == [(2, 1), (4, 1)]
+    assert ledger.n_combined == 0
+
+
 def test_a_turn_that_is_told_otherwise_later_has_a_row_of_its_own(make, tried, sums):
     """What the LM wrote is not what the program made of it."""
     steps = talk(("1?", "one"), ("2?", "two"))
