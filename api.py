@@ -293,6 +293,7 @@ async def aexport(
     """
     check_out(Path(out))
     wanted = make_choices({**choices, "adapter": adapter or _adapter_of(target)})
+    wanted.check()
     task, candidate = load(target, metric=metric, verifiers=verifiers, need_metric=False)
     stop = threading.Event()
     named = isinstance(target, str | Path)

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 from ...errors import UsageError
 from ...records import Json
 from ..keep.level import LEVELS
-from .formats.base import Format, get_format
+from .formats.base import Format, formats_of, get_format
 from .labels import check_facets, check_quotas
 from .prompt import PromptKind, check_prompt_kind
-from .record import KINDS, Kind, check_kind
+from .record import Kind, check_kind
 from .split import ONE_SIDE, check_split
 
 Dedup = Literal["none", "exact", "normalised", "near", "semantic"]
@@ -120,7 +120,7 @@ class Choices:
         if kind not in target.kinds:
             raise UsageError(
                 f"Format {target.name!r} has no rows of kind {kind!r}; it has {', '.join(target.kinds)}.",
-                hint=f"Leave out --kind, or take another format. Kinds: {', '.join(KINDS)}.",
+                hint=f"Formats with such rows: {', '.join(formats_of(kind))}.",
             )
         if self.failures and not target.extra_columns:
             raise UsageError(
@@ -150,6 +150,10 @@ class Choices:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name}={value!r} is too small.", hint="Give 1 or more.")
+        if self.dedup == "semantic" and not self.embedder:
+            raise UsageError(
+                "Semantic duplicates need a model that embeds texts.", hint="Name one: --embedder PROVIDER/MODEL."
+            )
         if not self.margin > 0:
             raise UsageError(f"margin={self.margin!r} is too small.", hint="Ties never pair; give a number over 0.")
         if self.max_level is not None and self.max_level not in LEVELS:

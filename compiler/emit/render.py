@@ -87,7 +87,7 @@ def renderers(
         if not reasoning:
             raise UsageError(
                 "Prompt 'sent' keeps completions as they were, reasoning included.",
-                hint="Use --prompt bare or compiled with --reasoning drop.",
+                hint="Use --no-reasoning with --prompt bare or compiled.",
             )
         return dict.fromkeys([*predictors(program), PROGRAM], render_sent)
     if prompt == "compiled":

@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,8 @@ def check_format(target: Format, records: Sequence[Record] | None = None) -> Non
       row, or the check refuses it. (Where steps are labelled, the input may stand without the rest of its prompt.)
     - **Check.** It refuses what is no row, and raises for nothing that could be JSON; nor does making a row of messages
       that are not as they should be.
-    - **Files.** They lie inside the directory, one a split, beside limbeck's own; the same rows give the same bytes,
-      and reading gives the rows back. A file may have none.
+    - **Files.** They lie inside the directory, beside limbeck's own; a path may be a pattern that finds them. The same
+      rows give the same bytes, and reading gives the rows back, of which there may be none.
 
     Args:
         target: The format.
@@ -60,6 +61,8 @@ def check_format(target: Format, records: Sequence[Record] | None = None) -> Non
         rows = [check_row(target, record) for record in tried]
         if target.extra_columns:
             check_columns(target, examples(kind)[0])
+        if target.turns and kind == "sft":
+            check_row(target, replace(examples(kind)[0], completion=[_GOOD, _USER, _BAD]))
         check_losses(target, kind)
         check_refusals(target, kind, rows)
         check_files(target, kind, rows)
@@ -74,6 +77,7 @@ def check_shape(target: Format) -> None:
     assert set(target.kinds) <= set(KINDS), f"{target.kinds} are not all kinds of rows"
     assert len(set(target.kinds)) == len(target.kinds), f"{target.kinds} has a kind twice"
     assert isinstance(target.extra_columns, bool), "extra_columns must say whether rows may have more columns"
+    assert isinstance(target.turns, bool), "turns must say whether an answer may be several messages"
     for rows in (0, 1, 10, 1_000_000_000):
         _texts(target.check_all(rows), f"check_all({rows})")
 
@@ -144,10 +148,8 @@ def check_files(target: Format, kind: Kind, rows: Sequence[Json]) -> None:
     beside = set(target.beside(written))
     ours = (beside | set(paths.values())) & _OURS
     assert not ours, f"{kind}: {ours} are limbeck's own files"
-    found = [name for name in once if name not in beside or name in paths.values()]
     for split, wanted in (("train", many), ("test", [])):
-        stem = paths[split].partition(".")[0]
-        contents = [once[name] for name in sorted(found) if name.startswith(stem)]
+        contents = [once[name] for name in sorted(once) if fnmatchcase(name, paths[split])]
         read = [row for content in contents for row in _read(paths[split], content)]
         assert len(read) == len(wanted), f"{kind}: {len(wanted)} rows were written, and {len(read)} read"
         if not paths[split].endswith(".parquet"):
@@ -238,7 +240,7 @@ def _rich(kind: Kind) -> Iterator[tuple[str, Record, tuple[str, ...]]]:
         yield "tools", replace(base, tools=[tool]), ("look_up", "Finds words.", "word")
         used = replace(base, prompt=[_USER, calling, answer], tools=[tool])
         yield "calls in the prompt", used, ("look_up", "quince", "yellow")
-        if base.completion:
+        if base.completion and kind != "soft":  # there the labels are what is learned
             yield "calls", replace(base, completion=[calling], tools=[tool]), ("look_up", "quince")
             several = replace(base, completion=[calling, answer, _GOOD], tools=[tool])
             yield "calls with answers", several, ("look_up", "quince", "yellow", "fruit")

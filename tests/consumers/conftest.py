@@ -71,7 +71,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "problems.py").write_text(PROJECT)
     log = folder / "log.jsonl"
     log.write_text("".join(json.dumps(row) + "\n" for number in range(12) for row in attempts(number)))
-    made = limbeck.ingest(f"{folder}/problems.py:task", log, store=folder / ".limbeck" / "store.db")
+    made = limbeck.ingest(f"{folder}/problems.py:task", log, store=folder / ".limbeck" / "store.db", all_verdicts=True)
     assert made.outcomes == {"passed": 24, "rejected": 24}
     return folder
 

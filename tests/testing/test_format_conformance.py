@@ -90,6 +90,7 @@ WRONG = {
     "a kind of its own": ({"kinds": ("mine",)}, "are not all kinds of rows"),
     "a kind twice": ({"kinds": ("sft", "sft")}, "has a kind twice"),
     "columns maybe": ({"extra_columns": None}, "extra_columns must say"),
+    "turns maybe": ({"turns": 1}, "turns must say"),
     "no opinion": ({"check_all": lambda rows: None}, "must give a list"),
     "a changed record": ({"row": _spoil}, "changed the record"),
     "no JSON": ({"row": lambda record: {**Fine().row(record), "more": (1,)}}, "must be plain JSON"),

@@ -149,6 +149,11 @@ def format_names() -> list[str]:
     return sorted(_known())
 
 
+def formats_of(kind: Kind) -> list[str]:
+    """Names of limbeck's own formats that hold rows of a kind, sorted."""
+    return [name for name in sorted(BUILTINS) if kind in get_format(name).kinds]
+
+
 def get_format(name: str) -> Format:
     """Make a format.
 

