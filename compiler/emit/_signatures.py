@@ -44,7 +44,7 @@ class Signatures:
         self.permutations = permutations
         self.bands, self._wide = banding(threshold, permutations)
         self.least = int(np.ceil(permutations * (_CHANCE + threshold * (1 - _CHANCE)) - 1e-9))
-        self._mix = np.random.default_rng(0).integers(0, 2**63, self._wide, np.uint64) * np.uint64(2) + np.uint64(1)
+        self._mix = np.cumprod(np.full(self._wide, 0x9E3779B97F4A7C15, np.uint64))
         self._starts = [0]
         self._folder = folder
         self._bytes, self._keys = (_nameless(folder) for _ in range(2))

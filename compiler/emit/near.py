@@ -24,7 +24,7 @@ GRAM = 3
 """Words in a run; of a text with fewer, all of it is one run."""
 
 _ROWS, _WORDS = 2048, 1 << 20  # rows and words that wait in memory
-_FEW = 16  # rows of a bucket that are all compared with each other
+_FEW = 32  # rows of a bucket that are all compared with each other
 _LEADERS = 32  # rows of a larger bucket with which the others are compared
 _PAIRS = 1 << 16  # pairs compared at once
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
@@ -111,8 +111,12 @@ class NearIndex:
         small = np.repeat(sizes <= _FEW, sizes)
         self._join_pairs(labels, members[small], sizes[sizes <= _FEW])
         ends = np.cumsum(sizes)
+        pairs = _Pairs(labels)  # joined together: each joining looks at all labels
         for end, size in zip(ends[sizes > _FEW].tolist(), sizes[sizes > _FEW].tolist(), strict=True):
-            self._join_large(labels, members[end - size : end])
+            bucket = members[end - size : end]
+            if (labels[bucket] != labels[bucket[0]]).any():
+                self._compare_large(pairs, bucket)
+        pairs.join()
 
     def _join_pairs(self, labels: Numbers, members: Numbers, sizes: Numbers) -> None:
         """Compare each row of a bucket with each other one."""
@@ -132,29 +136,50 @@ class NearIndex:
         alike = self._signatures.alike(signatures[at[: len(some)]], signatures[at[len(some) :]])
         return some[alike], others[alike]
 
-    def _join_large(self, labels: Numbers, members: Numbers) -> None:
+    def _compare_large(self, pairs: _Pairs, members: Numbers) -> None:
         """Compare each row of a bucket with leaders: rows that are like none of the leaders before them."""
         leaders: list[tuple[int, Numbers]] = []
         for low in range(0, len(members), _PAIRS):
             rows = members[low : low + _PAIRS]
-            if len(np.unique(labels[rows])) == 1 and leaders and labels[rows[0]] == labels[leaders[0][0]]:
-                continue
             signatures = self._signatures.of(rows)
             alone = np.ones(len(rows), np.bool_)
             for leader in leaders:
-                self._follow(labels, leader, rows, signatures, alone)
+                alone &= ~self._followers(pairs, leader, rows, signatures)
             while alone.any() and len(leaders) < _LEADERS:
                 first = int(np.argmax(alone))
                 leaders.append((int(rows[first]), signatures[first].copy()))
-                self._follow(labels, leaders[-1], rows, signatures, alone)
+                alone &= ~self._followers(pairs, leaders[-1], rows, signatures)
 
-    def _follow(
-        self, labels: Numbers, leader: tuple[int, Numbers], rows: Numbers, signatures: Numbers, alone: Numbers
-    ) -> None:
-        """Join to a leader's cluster the rows that are like it; they are no more alone."""
+    def _followers(self, pairs: _Pairs, leader: tuple[int, Numbers], rows: Numbers, signatures: Numbers) -> Numbers:
+        """Whether rows are like a leader; those that are join its cluster."""
         alike = self._signatures.alike(signatures, leader[1])
-        alone &= ~alike
-        merge(labels, np.full(int(alike.sum()), leader[0]), rows[alike])
+        pairs.add(np.full(int(alike.sum()), leader[0]), rows[alike])
+        return alike
+
+
+class _Pairs:
+    """Pairs of rows whose clusters are to be joined, many at once.
+
+    Args:
+        labels: Cluster of each row; changed.
+    """
+
+    def __init__(self, labels: Numbers) -> None:
+        self._labels = labels
+        self._waiting: list[tuple[Numbers, Numbers]] = []
+        self._count = 0
+
+    def add(self, some: Numbers, others: Numbers) -> None:
+        self._waiting.append((some, others))
+        self._count += len(some)
+        if self._count >= _PAIRS:
+            self.join()
+
+    def join(self) -> None:
+        if self._waiting:
+            some, others = (np.concatenate(side) for side in zip(*self._waiting, strict=True))
+            merge(self._labels, some, others)
+        self._waiting, self._count = [], 0
 
 
 def _runs(rows: list[Numbers]) -> tuple[Numbers, Numbers]:

@@ -88,7 +88,7 @@ class Rendered:
     Attributes:
         prompt: Messages before the answer, ``{"role", "content"}`` each.
         completion: The assistant's messages that are to be learned; with tools, also what they gave back.
-        tools: JSON schemas of the tools that the LM could call, in OpenAI's form.
+        tools: JSON schemas of the tools that the LM could call, as they were sent: in DSPy's or OpenAI's form.
         trimmed: The answer as it would be without white space at the ends of its values, where it has any; equal
             answers are known by it.
     """

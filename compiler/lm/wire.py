@@ -53,7 +53,7 @@ def decode_response(blob: bytes) -> Response:
 
 def chat_messages(request: Request) -> list[Json]:
     """Messages in the ``{"role", "content"}`` shape that training formats use, system first."""
-    messages = [_chat_message(m) for m in request.messages]
+    messages = [row for message in request.messages for row in _chat_rows(message)]
     if request.system is None:
         return messages
     system = request.system if isinstance(request.system, str) else "".join(_text(p) for p in request.system)
@@ -82,6 +82,14 @@ def tool_calls(response: Response) -> list[Json]:
 def request_bytes(request: Request) -> int:
     """Size of the request as JSON: an upper bound on its tokens, since every token has at least one byte."""
     return len(orjson.dumps(request_to_dict(request)))
+
+
+def _chat_rows(message: Message) -> list[Json]:
+    """A message as one row, or a row for each result of a tool, which must tell whose call it answers."""
+    results = [part for part in message.parts if part.type == "tool_result"]
+    if not results:
+        return [_chat_message(message)]
+    return [{"role": "tool", "tool_call_id": part.id, "content": _text(part)} for part in results]
 
 
 def _chat_message(message: Message) -> Json:

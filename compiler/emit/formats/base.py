@@ -109,7 +109,7 @@ class Format(Protocol):
         ...
 
     def path(self, split: str) -> str:
-        """File of a split, relative to the directory."""
+        """File of a split, relative to the directory; a pattern where a split is several files."""
         ...
 
     def open(self, path: Path) -> RowFile:

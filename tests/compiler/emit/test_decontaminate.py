@@ -128,3 +128,27 @@ def test_a_broken_export_writes_no_report(item, tmp_path):
     with pytest.raises(AttributeError), Quarantine(tmp_path, index) as quarantine:
         list(decontaminate(items, index, quarantine, Ledger()))
     assert not (tmp_path / REPORT).exists()
+
+
+def test_an_export_against_a_file_loses_nothing(export, program, trace, read_lines, tmp_path):
+    """Rows with test data are in quarantine, near ones are dropped, and every answer that was read is accounted for."""
+    (tmp_path / "test.jsonl").write_text(json.dumps({"q": QUESTION}))
+    tickets = [
+        f"Ticket {n}: the thing number {n * n} that I bought is broken, and nobody answers me" for n in range(20)
+    ]
+    tickets += [f"{QUESTION} And why?", QUESTION.lower()]
+    tickets += [f"{QUESTION[:40]} get for her birthday from all of them?"]
+    long = " ".join(f"word{n}" for n in range(120))
+    tickets += [f"{long} one", f"{long} two"]
+    result = export(
+        map(trace, tickets),
+        out=tmp_path / "out",
+        program=program,
+        dedup="near",
+        against=(str(tmp_path / "test.jsonl"),),
+    )
+    assert result.dropped == {"contaminated": 2, "near duplicate": 1}
+    assert result.read == result.emitted + sum(result.dropped.values()) == 25
+    quarantined = read_lines(tmp_path / "out" / ROWS)
+    assert all("natalia" in json.dumps(row["data"]).lower() for row in quarantined)
+    assert "2 rows contain test data" in (tmp_path / "out" / REPORT).read_text()
