@@ -12,6 +12,7 @@ from ...records import Json
 from ..keep.level import LEVELS
 from .formats.base import Format, formats_of, get_format
 from .labels import check_facets, check_quotas
+from .privacy import check_private
 from .prompt import PromptKind, check_prompt_kind
 from .record import Kind, check_kind
 from .split import ONE_SIDE, check_split
@@ -133,6 +134,7 @@ class Choices:
         check_facets([self.balance] if self.balance is not None else [])
         self._check_words()
         self._check_numbers()
+        check_private(self.private)
         return target, kind
 
     def _check_words(self) -> None:

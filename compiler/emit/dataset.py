@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from ...records import Candidate, Outcome, Trace
+import numpy as np
+import orjson
+
+from ...records import Candidate, Json, Outcome, Trace
 from ..keep.ledger import Ledger
 from .against import TestTexts, file_texts
 from .apart import inputs_of
@@ -26,10 +29,13 @@ from .kinds import MAKERS
 from .kinds.base import Making
 from .kinds.unpaired import weights
 from .labels import label_fields
+from .licences import Licences
 from .manifest import write_manifest
 from .mix import mix
 from .order import ordered
 from .outdir import LineFile, new_directory, writing
+from .privacy import PrivateReport, private
+from .private.masking import mask_json
 from .provenance import placed
 from .render import names_of, renderers
 from .result import DatasetResult
@@ -43,7 +49,7 @@ from .words import with_words
 if TYPE_CHECKING:
     import dspy
 
-    from .record import Kind
+    from .record import Kind, Record
 
 PROVENANCE, LEDGER = "provenance.jsonl", "ledger.jsonl"
 
@@ -99,26 +105,43 @@ def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Pa
         work = stack.enter_context(new_directory(out))
         spool = stack.enter_context(Spool(work, ledger))
         near = stack.enter_context(Neighbours(work, choices))
-        with ExitStack() as first_half:
-            items = check(make(traces, wanted, kind, making), target, ledger)
-            if near.needed or tests.n_texts:
-                items = with_words(items)
-            if tests.n_texts:
-                quarantine = first_half.enter_context(Quarantine(work, tests))
-                items = decontaminate(items, tests, quarantine, ledger)
-            fill(spool, items, near, making.fields, choices.dedup)
-        found = {"test rows": tests.n_rows, "contaminated": ledger.reasons().get(REASON, 0)} if tests.n_texts else {}
+        about = _stream(make(traces, wanted, kind, making), choices, target, tests, work, spool, near, making.fields)
         warnings = _reduce(spool, near, choices)
         sides, more = place(spool, choices.split, choices.seed, near.of_inputs(), stratify=choices.stratify != "")
-        tally = Tally()
-        written = _write(spool, work, target, kind, source.task, choices, sides, tally)
-        result = _result(out, choices, written, spool, [*warnings, *more, *_few(written, target)])
+        written = _told(spool, target, kind, source.task, list(choices.split), sides)
+        order = ordered(spool, choices.seed, shuffle=choices.shuffle)
+        tally, licences = _write(spool, work, target, written, sides, order)
+        warnings += [*more, *licences.warnings(choices.licence), *_few(written, target)]
+        result = _result(out, choices, written, spool, warnings)
         ledger.check()
         ledger.write(work / LEDGER)
-        counts = {**tally.as_json(), **tally_columns(spool, list(choices.split), sides)}
-        about = {"dropped_first": ledger.first(), "tally": counts, **({"contamination": found} if found else {})}
+        about |= {"dropped_first": ledger.first(), "tally": tally, "licences": licences.as_json()}
         write_manifest(work, source, choices, names, result, written, about)
     return result
+
+
+def _stream(
+    records: Iterable[Record], choices: Choices, target: Format, tests: TestTexts, work: Path, spool: Spool,
+    near: Neighbours, labels: tuple[str, ...],
+) -> Json:  # fmt: skip
+    """Run the first half; return what the manifest tells of it."""
+    ledger, about = spool.ledger, dict[str, Json]()
+    with ExitStack() as stack:
+        if choices.private != "keep":
+            ledger.clean = mask_json
+            report = stack.enter_context(PrivateReport(work))
+            records = private(records, choices.private, ledger, report)
+        items = check(records, target, ledger)
+        if near.needed or tests.n_texts:
+            items = with_words(items)
+        if tests.n_texts:
+            items = decontaminate(items, tests, stack.enter_context(Quarantine(work, tests)), ledger)
+        fill(spool, items, near, labels, choices.dedup)
+        if choices.private != "keep":
+            about["privacy"] = report.as_json()
+    if tests.n_texts:
+        about["contamination"] = {"test rows": tests.n_rows, "contaminated": ledger.reasons().get(REASON, 0)}
+    return about
 
 
 def _wanted(source: Source, choices: Choices, kind: Kind, names: list[str]) -> Wanted:
@@ -163,48 +186,50 @@ def _reduce(spool: Spool, near: Neighbours, choices: Choices) -> list[str]:
 
 
 def _write(
-    spool: Spool, work: Path, target: Format, kind: Kind, task: str, choices: Choices, sides: Numbers, tally: Tally
-) -> Written:
-    """Write rows, their provenance, and what the target wants beside them."""
-    names = list(choices.split)
-    counts = dict.fromkeys(names, 0)
+    spool: Spool, work: Path, target: Format, written: Written, sides: Numbers, order: Numbers
+) -> tuple[Json, Licences]:
+    """Write rows, their provenance, and what the target wants beside them; return counts and licences of the rows."""
+    names, sources = list(written.rows), list(spool.sources)
+    lines = dict.fromkeys(names, 0)
+    tally, licences = Tally(), Licences()
     with ExitStack() as stack:
-        files = [stack.enter_context(_open(work / target.path(name), target)) for name in names]
+        files = [stack.enter_context(_open(work / path, target, written)) for path in written.paths.values()]
         origins = stack.enter_context(LineFile(work / PROVENANCE))
-        for index in ordered(spool, choices.seed, shuffle=choices.shuffle).tolist():
+        for index in order.tolist():
             row, origin = spool.read(index)
-            side = sides[index]
-            name = names[side]
-            counts[name] += 1
-            files[side].write(row)
-            origins.write(placed(origin, name, counts[name], row))
-            tally.add(origin)
+            name = names[sides[index]]
+            lines[name] += 1
+            files[sides[index]].write(row)
+            origins.write(placed(origin, name, lines[name], row))
             spool.ledger.emitted()
-    written = Written(
-        task,
-        kind,
-        counts,
-        {name: target.path(name) for name in names},
-        positives=int((spool.columns.good[spool.alive] == 1).sum()),
-        tools=bool(spool.columns.tools[spool.alive].any()),
-        columns=_columns(kind) if choices.failures else (),
-    )
+            tally.add(origin)
+            meta = orjson.loads(origin)["meta"] if b'"licen' in origin else {}
+            licences.count(sources[spool.columns.source[index]], meta)
     for name, content in target.beside(written).items():
         with writing(work / name):
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes(content)
-    return written
+    return {**tally.as_json(), **tally_columns(spool, names, sides)}, licences
 
 
-def _columns(kind: Kind) -> tuple[str, ...]:
-    """Columns that failures bring with them."""
-    return ("chosen_reward", "rejected_reward", "rejected_outcome") if kind == "preference" else ("outcome", "reward")
+def _told(spool: Spool, target: Format, kind: Kind, task: str, names: list[str], sides: Numbers) -> Written:
+    """What is going to be written."""
+    counts = np.bincount(sides[spool.alive], minlength=len(names))
+    return Written(
+        task,
+        kind,
+        dict(zip(names, counts.tolist(), strict=True)),
+        {name: target.path(name) for name in names},
+        positives=int((spool.columns.good[spool.alive] == 1).sum()),
+        tools=bool(spool.columns.tools[spool.alive].any()),
+        columns=spool.extra,
+    )
 
 
-def _open(path: Path, target: Format) -> RowFile:
+def _open(path: Path, target: Format, written: Written) -> RowFile:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    return target.open(path)
+    return target.open(path, written)
 
 
 def _few(written: Written, target: Format) -> list[str]:

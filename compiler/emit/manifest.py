@@ -42,6 +42,7 @@ def write_manifest(
     Raises:
         OutputError: The disk does not take it.
     """
+    tables = ["pyarrow"] if any(path.endswith(".parquet") for path in written.paths.values()) else []
     sent, compiled = choices.prompt == "sent", choices.prompt == "compiled"
     manifest: Json = {
         "kind": "dataset",
@@ -68,7 +69,9 @@ def write_manifest(
         "warnings": list(result.warnings),
         **counts,
         "files": {str(path.relative_to(work)): _facts(path) for path in _files(work)},
-        "versions": versions(),
+        "versions": versions(
+            *(["pyarrow"] if any(path.endswith(".parquet") for path in written.paths.values()) else [])
+        ),
     }
     write_card(work, manifest)
     with writing(work):

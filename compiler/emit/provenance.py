@@ -92,9 +92,9 @@ def _verdict(verdict: Verdict) -> Json:
     return facts | ({"feedback": verdict.feedback} if verdict.feedback else {})
 
 
-def versions() -> dict[str, str]:
-    """Versions that a dataset's bytes depend on."""
-    return {name: _version(name) for name in ("limbeck", "dspy")}
+def versions(*more: str) -> dict[str, str]:
+    """Versions that a dataset's bytes depend on: limbeck's, DSPy's, and those of other packages."""
+    return {name: _version(name) for name in ("limbeck", "dspy", *more)}
 
 
 def _version(name: str) -> str:

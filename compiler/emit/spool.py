@@ -102,6 +102,7 @@ class Spool:
         labels: Labels by number. A row without one has the label "".
         sources: Sources by number.
         lms: LMs by number.
+        extra: Names of the extra columns that rows have.
     """
 
     alive: npt.NDArray[np.bool_]
@@ -112,6 +113,7 @@ class Spool:
         self.labels: dict[str, int] = {}
         self.sources: dict[str, int] = {}
         self.lms: dict[str, int] = {}
+        self.extra: tuple[str, ...] = ()
         self._path = folder / FILE
         self._ends = array("Q", [0])
         self._splits = array("I")
@@ -151,7 +153,8 @@ class Spool:
         to["source"].append(_number(self.sources, source))
         to["lm"].append(_number(self.lms, lm_of(record)))
         to["good"].append(-1 if record.label is None else int(record.label))
-        to["tools"].append(int(bool(record.tools)))
+        self.extra = self.extra or tuple(record.columns)
+        to["tools"].append(int(record.has_tools))
 
     def seal(self) -> None:
         """End adding: the columns become arrays, and every row is alive."""

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Ledger:
         stage: Name of the pipeline, in every entry.
 
     Attributes:
+        clean: Applied to the words of each entry; takes out what must not be written down.
         n_read: Items that came in.
         n_emitted: Items that went out.
         n_combined: Items that became part of one made of several.
@@ -48,6 +50,7 @@ class Ledger:
 
     def __init__(self, stage: str = "export") -> None:
         self.stage = stage
+        self.clean: Callable[[str], str] = str
         self.n_read = 0
         self.n_emitted = 0
         self.n_combined = 0
@@ -77,7 +80,12 @@ class Ledger:
         """Count and write down an item that goes no further."""
         self._reasons[reason] += 1
         self._first.setdefault(reason, item)
-        entry = {"stage": self.stage, "item": item, "reason": reason, "detail": detail}  # a LedgerEntry, at a third
+        entry = {
+            "stage": self.stage,
+            "item": item,
+            "reason": reason,
+            "detail": self.clean(detail),
+        }  # a LedgerEntry, at a third
         self._entries.write(dumps(entry).lstrip().encode() + b"\n")
 
     @property

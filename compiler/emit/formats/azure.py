@@ -17,7 +17,7 @@ from ..record import Kind, Record
 from ._chat import few_or_many
 from ._openai import chat_row, pair_row
 from ._openai_rules import Rules, chat_problems, pair_problems
-from .base import JsonLines
+from .base import JsonLines, Written
 from .openai import MIN_ROWS
 
 RULES = Rules(most_images=64, longest=None)
@@ -41,7 +41,7 @@ class Azure(JsonLines):
         """Warn of files that Azure refuses."""
         return few_or_many(rows, "Azure", MIN_ROWS)
 
-    def open(self, path: Path) -> LineFile:
+    def open(self, path: Path, written: Written | None = None) -> LineFile:
         """Lines after a byte-order mark."""
         return _MarkedFile(path)
 

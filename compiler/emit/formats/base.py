@@ -112,8 +112,13 @@ class Format(Protocol):
         """File of a split, relative to the directory; a pattern where a split is several files."""
         ...
 
-    def open(self, path: Path) -> RowFile:
-        """Start the file of a split; its folder is there."""
+    def open(self, path: Path, written: Written | None = None) -> RowFile:
+        """Start the file of a split; its folder is there.
+
+        Args:
+            path: The file.
+            written: What is going to be written, where it is known beforehand.
+        """
         ...
 
     def beside(self, written: Written) -> Mapping[str, bytes]:
@@ -135,7 +140,7 @@ class JsonLines:
         """``train.jsonl`` and so on."""
         return f"{split}.jsonl"
 
-    def open(self, path: Path) -> RowFile:
+    def open(self, path: Path, written: Written | None = None) -> RowFile:
         """Lines as they come."""
         return LineFile(path)
 

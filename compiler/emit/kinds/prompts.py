@@ -53,7 +53,10 @@ def _of_one_example(group: Sequence[Shown], making: Making) -> list[Shown]:
 
 
 def _key(answer: Answer) -> str:
-    return answer.trace.example.id
+    try:
+        return answer.trace.example.id
+    except TypeError:  # what no store holds: text that is no valid Unicode
+        return repr(answer.trace.example.labels)
 
 
 def _is_judged(answer: Answer) -> bool:

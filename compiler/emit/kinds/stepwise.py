@@ -41,6 +41,7 @@ class Stepwise:
                     steps=steps,
                     neutral=making.neutral,
                     tools=shown.chat.tools,
+                    known=shown.answer.trace.example.labels,
                     columns=shown.columns if making.failures else {},
                     input_text=shown.input_text,
                     answer_text="\n".join(step.text for step in steps),

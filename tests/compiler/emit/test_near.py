@@ -106,6 +106,17 @@ def test_a_large_cluster_is_not_compared_row_with_row(tmp_path, monkeypatch, wor
     assert compared < 100 * 4000  # of 4000 * 3999 / 2 pairs
 
 
+@pytest.mark.parametrize(("few", "pairs"), [(2, 1 << 16), (2, 3), (32, 1 << 16)])
+def test_buckets_of_any_size_give_the_same(tmp_path, monkeypatch, few, pairs):
+    """Rows of small buckets are compared with each other, those of large ones with leaders; clusters come out alike."""
+    monkeypatch.setattr(near, "_FEW", few)
+    monkeypatch.setattr(near, "_PAIRS", pairs)
+    rng = np.random.default_rng(7)
+    bases = [some_words(rng, 220) for _ in range(20)]
+    rows = [changed(rng, bases[row % 20], 3) for row in range(400)]
+    assert clusters(tmp_path, rows) == [row % 20 for row in range(400)]
+
+
 def test_buckets_of_rows_that_are_not_alike_stay_bounded(tmp_path, monkeypatch):
     """Rows of one form, which meet in many bands but are under the threshold, cost a bounded number of comparisons."""
     monkeypatch.setattr(near, "_LEADERS", 4)
