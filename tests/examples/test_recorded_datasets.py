@@ -444,14 +444,14 @@ def test_sides_share_no_input(recorded: Recorded, export: Export, task: str, for
 
 def test_pairs_apart_from_the_rows_of_another_dataset(recorded: Recorded, export: Export) -> None:
     """Pairs are made of all inputs but those that the other dataset has."""
-    learned, sides = export("gsm8k", "openai", "sft", limit=300)
+    learned, sides = export("humaneval", "openai", "sft", limit=60)
     known = {SFT["openai"](row)[0] for row in flat(sides)}
-    _, everything = export("gsm8k", "trl-preference", "preference")
-    result, sides = export("gsm8k", "trl-preference", "preference", apart_from=(str(learned.path),))
-    theirs = sum(question.strip() in known for question, *_ in raw_answers(recorded, "gsm8k"))
-    of = PAIRS["trl-preference"]
-    assert Counter(map(of, flat(sides))) == Counter(pair for pair in map(of, flat(everything)) if pair[0] not in known)
-    assert result.dropped["in the other dataset"] == theirs
+    _, everything = export("humaneval", "openai-dpo", "preference")
+    result, sides = export("humaneval", "openai-dpo", "preference", apart_from=(str(learned.path),))
+    theirs = sum(stub.strip() in known for stub, *_ in raw_answers(recorded, "humaneval"))
+    expected = [pair for pair in map(PAIRS["openai-dpo"], flat(everything)) if pair[0] not in known]
+    assert Counter(map(PAIRS["openai-dpo"], flat(sides))) == Counter(expected)
+    assert result.dropped["in the other dataset"] == theirs > 0
 
 
 def test_failures_come_with_their_outcome(recorded: Recorded, export: Export) -> None:
