@@ -130,6 +130,12 @@ class Choices:
             )
         check_prompt_kind(self.prompt)
         check_split(self.split)
+        files = {target.path(name) for name in self.split}
+        if len(files) < len(self.split):
+            raise UsageError(
+                f"Two of the splits {', '.join(self.split)} have the same file in format {target.name!r}.",
+                hint="Call one of them otherwise.",
+            )
         check_quotas(self.quotas)
         check_facets([self.balance] if self.balance is not None else [])
         self._check_words()

@@ -69,9 +69,7 @@ def write_manifest(
         "warnings": list(result.warnings),
         **counts,
         "files": {str(path.relative_to(work)): _facts(path) for path in _files(work)},
-        "versions": versions(
-            *(["pyarrow"] if any(path.endswith(".parquet") for path in written.paths.values()) else [])
-        ),
+        "versions": versions(*tables),
     }
     write_card(work, manifest)
     with writing(work):

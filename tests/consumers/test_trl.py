@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "_x_train.md"
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 TRAINERS = {
     "Supervised fine-tuning": ("SFTTrainer", "sft"),
