@@ -272,7 +272,8 @@ async def acalibrate(
 
 async def aexport(
     target: Target, out: str | Path, *, metric: Any = None, verifiers: Sequence[Any] = (),
-    adapter: str | None = None, store: str | Path = DEFAULT_STORE, judging: Sequence[str] = (), **choices: Any,
+    adapter: str | None = None, store: str | Path = DEFAULT_STORE, judging: Sequence[str] = (),
+    progress: Progress | None = None, **choices: Any,
 ) -> DatasetResult:  # fmt: skip
     """Write the stored traces of a task as a dataset for a trainer.
 
@@ -286,6 +287,7 @@ async def aexport(
         adapter: Writes prompts and answers; default: the artifact's, else ``chat``.
         store: Path or URL of the store.
         judging: Flags that name metric and verifiers on the command line, for the card.
+        progress: Told what goes on.
         **choices: See ``compiler.emit.choices.Choices``: ``format``, ``prompt``, ``split`` and many more.
 
     Raises:
@@ -300,7 +302,15 @@ async def aexport(
     line = command(str(target), wanted, judging=judging) if named and isinstance(wanted.format, str) else None
     try:
         return await asyncio.to_thread(
-            export_task, task, candidate, wanted, Path(out), store=store, stop=stop, command=line
+            export_task,
+            task,
+            candidate,
+            wanted,
+            Path(out),
+            store=store,
+            stop=stop,
+            command=line,
+            progress=progress,
         )
     finally:
         stop.set()  # where this was cancelled the thread would go on, and be waited for

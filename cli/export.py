@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from ..compiler.emit.result import DatasetResult
 
 _ROWS = (
-    click.option("--format", metavar="NAME", default="openai", show_default=True, help="What the rows are for."),
+    click.option(
+        "--format", metavar="NAME", default="openai", show_default=True,
+        help="What the rows are for: openai, trl-preference, hf, ...; docs/formats.md has all.",
+    ),
     click.option(
         "--kind",
         metavar="KIND",
@@ -118,10 +121,12 @@ def command(shell: Shell, target: str, out: str, **given: Any) -> None:
     """
     from .. import api
 
+    shell.kept = "nothing was written"
     judging = options.judging_flags(given)
     work = api.aexport(
-        target, out, store=given.pop("store"), judging=judging, **options.judges(given), **_choices(given)
-    )
+        target, out, store=given.pop("store"), judging=judging, progress=shell.progress, **options.judges(given),
+        **_choices(given),
+    )  # fmt: skip
     dataset = shell.finish(work)
     shell.result(dataset.as_json(), lambda console: show(console, target, dataset))
 

@@ -39,6 +39,7 @@ class Shell:
         debug: Whether tracebacks and the logs of libraries are shown.
         argv: The command line, without the program's name.
         out: Standard output. ``sys.stdout`` is something else meanwhile, for user's programs print.
+        kept: What becomes of the work where it is interrupted.
     """
 
     as_json: bool
@@ -46,6 +47,7 @@ class Shell:
     debug: bool
     argv: Sequence[str]
     out: TextIO = field(default_factory=lambda: sys.stdout)
+    kept: str = "answers that had arrived are kept"
 
     @functools.cached_property
     def progress(self) -> Watch:
@@ -119,8 +121,7 @@ class Shell:
         """Tell how to go on after Ctrl-C."""
         resume = resume_command(self.argv)
         say("")
-        what = "answers that had arrived are kept. To go on, run the same command again:"
-        say(f" {what}\n  {resume}", label="interrupted:", colour="yellow")
+        say(f" {self.kept}. To go on, run the same command again:\n  {resume}", label="interrupted:", colour="yellow")
         if self.as_json:
             write_json(self.out, {"error": {"kind": "Interrupted", "exit_code": INTERRUPTED, "resume": resume}})
         return INTERRUPTED

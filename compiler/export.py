@@ -16,13 +16,15 @@ from .emit.choices import Choices
 from .emit.dataset import Source, export
 from .emit.result import DatasetResult
 from .keep.store import Store
+from .progress import Progress, Silent
+from .session import cache_directory
 from .verify.base import is_current
 from .verify.registry import verifiers_of
 
 
 def export_task(
     task: Task, candidate: Candidate | None, choices: Choices, out: Path, *, store: str | Path,
-    stop: threading.Event, command: str | None = None,
+    stop: threading.Event, command: str | None = None, progress: Progress | None = None,
 ) -> DatasetResult:  # fmt: skip
     """Write the traces of a task that a store holds.
 
@@ -34,6 +36,7 @@ def export_task(
         store: Path or URL of the store.
         stop: Set by another thread to end this.
         command: The command line that makes the dataset again.
+        progress: Told what goes on.
 
     Raises:
         CancelledError: ``stop`` was set.
@@ -50,9 +53,12 @@ def export_task(
             tests=list(example_texts(tests)),
             is_current=partial(is_current, verifiers=verifiers) if verifiers else None,
             command=command,
+            vectors=cache_directory(store).with_name("vectors"),
         )
-        traces = kept.traces(task=task.name or "", order="input")
-        return export(_until(stop, traces), source, choices, out=out)
+        watch, name = progress or Silent(), task.name or ""
+        watch.phase("export", sum(kept.count(task=name).values()))
+        traces = kept.traces(task=name, order="input")
+        return export(_watched(_until(stop, traces), watch), source, choices, out=out, note=watch.note)
 
 
 def _test_data(task: Task, kept: Store, seed: int) -> tuple[set[str], list[Example]]:
@@ -71,4 +77,10 @@ def _until(stop: threading.Event, traces: Iterable[Trace]) -> Iterator[Trace]:
     for trace in traces:
         if stop.is_set():
             raise asyncio.CancelledError
+        yield trace
+
+
+def _watched(traces: Iterable[Trace], progress: Progress) -> Iterator[Trace]:
+    for trace in traces:
+        progress.trace(trace, stored=True)
         yield trace

@@ -32,7 +32,7 @@ FLOORS = [
     {"compiler.history", "compiler.judging", "compiler.sizes", "compiler.value"},
     {"compiler.forecast"},
     {"compiler.prepare"},
-    {f"compiler.{name}" for name in ("calibrate", "check", "compile", "evaluate", "export", "ingest", "predict", "reverify")},
+    {f"compiler.{name}" for name in "calibrate check compile evaluate export ingest predict reverify".split()},
     {"compiler"},
     {"api", "testing", "verifiers"},
     {"view"},

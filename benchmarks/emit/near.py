@@ -1,7 +1,7 @@
 """Near duplicates: against other tools on the same rows, and the memory of a million.
 
-datasketch is a development dependency. distilabel is none: its row is run by ``--only distilabel``, in an environment of its
-own, with limbeck and
+datasketch is a development dependency. distilabel is none: its row is run by ``--only distilabel``, in an environment
+of its own, with limbeck and
 
     pip install datasketch==1.6.5 'distilabel[minhash]==1.5.3'
 

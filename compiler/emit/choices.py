@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from ...errors import UsageError
 from ...records import Json
@@ -15,7 +20,7 @@ from .labels import check_facets, check_quotas
 from .privacy import check_private
 from .prompt import PromptKind, check_prompt_kind
 from .record import Kind, check_kind
-from .split import ONE_SIDE, check_split
+from .split import ONE_SIDE, check_split, parse_split
 
 Dedup = Literal["none", "exact", "normalised", "near", "semantic"]
 """Which rows are duplicates: none; the same messages; the same but for case, width and white space; nearly the same
@@ -50,7 +55,7 @@ class Choices:
         dedup: Which rows are duplicates.
         similarity: Least similarity of near (Jaccard) or semantic (cosine) duplicates, over 0 to 1.
         prefer: Which duplicate is kept: by the first of these that tells them apart, else the first one.
-        embedder: Name of an embedding model, for semantic duplicates.
+        embedder: Name of an embedding model for semantic duplicates, or a function from texts to their vectors.
         against: Files whose texts no row may contain, beside the task's test data.
         overlap: Share of a test text's n-grams that a row must contain to count as contaminated, over 0 to 1.
         split: Shares by name, adding up to 1.
@@ -85,7 +90,7 @@ class Choices:
     dedup: Dedup = "exact"
     similarity: float = 0.8
     prefer: tuple[Prefer, ...] = ("score", "level", "shortest")
-    embedder: str | None = None
+    embedder: str | Callable[[list[str]], Any] | None = None
     against: tuple[str, ...] = ()
     overlap: float = 0.5
     split: Mapping[str, float] = field(default_factory=lambda: ONE_SIDE)
@@ -122,6 +127,12 @@ class Choices:
             raise UsageError(
                 f"Format {target.name!r} has no rows of kind {kind!r}; it has {', '.join(target.kinds)}.",
                 hint=f"Formats with such rows: {', '.join(formats_of(kind))}.",
+            )
+        if self.max_level is not None and (self.failures or kind not in ("sft", "preference")):
+            of = "With --failures there are" if self.failures else f"Among rows of kind {kind!r} are"
+            raise UsageError(
+                f"{of} answers that did not pass; those have no level, and --max-level would leave out the others.",
+                hint="Leave out --max-level.",
             )
         if self.failures and not target.extra_columns:
             raise UsageError(
@@ -162,6 +173,8 @@ class Choices:
             raise UsageError(
                 "Semantic duplicates need a model that embeds texts.", hint="Name one: --embedder PROVIDER/MODEL."
             )
+        if self.embedder is not None and self.dedup != "semantic":
+            raise UsageError("An embedder serves --dedup semantic only.", hint="Add --dedup semantic, or leave it out.")
         if not self.margin > 0:
             raise UsageError(f"margin={self.margin!r} is too small.", hint="Ties never pair; give a number over 0.")
         if self.max_level is not None and self.max_level not in LEVELS:
@@ -171,8 +184,15 @@ class Choices:
 
     def as_json(self) -> Json:
         """Everything, as it stands in the manifest."""
-        facts = asdict(self) if isinstance(self.format, str) else {**self.__dict__, "format": self.format.name}
-        return {**facts, "split": dict(self.split), "quotas": {name: dict(of) for name, of in self.quotas.items()}}
+        names = {item.name for item in fields(self)} - {"format", "embedder", "split", "quotas"}
+        embedder = self.embedder if isinstance(self.embedder, str | None) else getattr(self.embedder, "__name__", "?")
+        return {
+            "format": self.target().name,
+            **{name: getattr(self, name) for name in sorted(names)},
+            "embedder": embedder,
+            "split": dict(self.split),
+            "quotas": {name: dict(of) for name, of in self.quotas.items()},
+        }
 
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -190,10 +210,10 @@ def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
 
 
 def make_choices(given: Mapping[str, Any]) -> Choices:
-    """Make choices of what was given by name.
+    """Make choices of what was given by name; a name or a path may stand for a sequence of one.
 
     Raises:
-        UsageError: A name is none of theirs.
+        UsageError: A name is none of theirs, or a value is of another type.
     """
     known = [item.name for item in fields(Choices)]
     for name in given:
@@ -201,4 +221,34 @@ def make_choices(given: Mapping[str, Any]) -> Choices:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
             raise UsageError(f"Unknown choice {name!r} for a dataset.", hint=hint)
-    return Choices(**given)
+    made = dict(given)
+    for name in ("against", "apart_from", "prefer"):
+        value = made.get(name, ())
+        made[name] = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+    if isinstance(made.get("split"), str):
+        made["split"] = parse_split(made["split"])
+    return _typed(made)
+
+
+def _typed(given: Mapping[str, Any]) -> Choices:
+    """Make choices whose values have their types."""
+    try:
+        checked = _fields().validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = first["loc"][0]
+        raise UsageError(
+            f"{name}={given[str(name)]!r}: {first['msg']}.", hint=f"Give another value for {name}."
+        ) from None
+    return Choices(**{name: checked[name] for name in given})
+
+
+@cache
+def _fields() -> TypeAdapter[Any]:
+    """Types of the fields; words are compared by ``check``, which knows more to say."""
+    hints = get_type_hints(Choices)
+    kinds = {name: str if name in _WORDS else hint for name, hint in hints.items()}
+    kinds |= {"format": Any, "embedder": Any, "kind": str | None, "prompt": str, "prefer": tuple[str, ...]}
+    of = TypedDict("of", kinds, total=False)  # type: ignore[operator]  # made of what the dataclass says
+    of.__pydantic_config__ = ConfigDict(strict=True)  # type: ignore[attr-defined]
+    return TypeAdapter(of)

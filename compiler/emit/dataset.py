@@ -8,7 +8,7 @@ the ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,7 @@ class Source:
         tests: Texts of that data, each with its ``file:line``; rows that contain one are put aside.
         is_current: Whether a trace's verdicts are those of the metric as it is now; others are left out.
         command: The command line that makes the dataset again, for the card.
+        vectors: Folder that keeps vectors of texts that were paid for.
     """
 
     program: dspy.Module
@@ -75,9 +76,12 @@ class Source:
     tests: Collection[tuple[str, str]] = ()
     is_current: Callable[[Trace], bool] | None = None
     command: str | None = None
+    vectors: Path | None = None
 
 
-def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path) -> DatasetResult:
+def export(
+    traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path, note: Callable[[str], None] = str
+) -> DatasetResult:
     """Write traces as a dataset.
 
     The same traces in the same order give the same files, byte for byte.
@@ -88,6 +92,7 @@ def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Pa
         source: What rows are made of, beside the traces.
         choices: What is asked for.
         out: Directory to make. Its parents are made too.
+        note: Told what goes on once all traces are read.
 
     Raises:
         DataError: A file to compare with cannot be read.
@@ -104,14 +109,16 @@ def export(traces: Iterable[Trace], source: Source, choices: Choices, *, out: Pa
     with ExitStack() as stack:
         work = stack.enter_context(new_directory(out))
         spool = stack.enter_context(Spool(work, ledger))
-        near = stack.enter_context(Neighbours(work, choices))
+        near = stack.enter_context(Neighbours(work, choices, source.vectors))
         about = _stream(make(traces, wanted, kind, making), choices, target, tests, work, spool, near, making.fields)
+        note(f"{len(spool):,} rows made; dropping duplicates, mixing, dividing")
         warnings = _reduce(spool, near, choices)
         sides, more = place(spool, choices.split, choices.seed, near.of_inputs(), stratify=choices.stratify != "")
         written = _told(spool, target, kind, source.task, list(choices.split), sides)
+        note(f"writing {int(spool.alive.sum()):,} rows")
         order = ordered(spool, choices.seed, shuffle=choices.shuffle)
         tally, licences = _write(spool, work, target, written, sides, order)
-        warnings += [*more, *licences.warnings(choices.licence), *_few(written, target)]
+        warnings += [*more, *licences.warnings(choices.licence), *_few(written, target, ledger.reasons())]
         result = _result(out, choices, written, spool, warnings)
         ledger.check()
         ledger.write(work / LEDGER)
@@ -232,8 +239,13 @@ def _open(path: Path, target: Format, written: Written) -> RowFile:
     return target.open(path, written)
 
 
-def _few(written: Written, target: Format) -> list[str]:
+def _few(written: Written, target: Format, dropped: Mapping[str, int]) -> list[str]:
     """Warnings about the number of rows of each side."""
+    if not any(written.rows.values()):
+        most = max(dropped, key=lambda reason: dropped[reason], default="")
+        return [
+            f"no rows: all {sum(dropped.values()):,} answers were left out, most as {most!r}" if most else "no traces"
+        ]
     warnings = [f"{name}: no rows" for name, count in written.rows.items() if not count]
     return warnings + [
         f"{name} has {count}: {text}" for name, count in written.rows.items() for text in target.check_all(count)

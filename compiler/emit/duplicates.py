@@ -23,14 +23,19 @@ def digest_of(record: Record, mode: Dedup) -> bytes:
 
     Raises:
         orjson.JSONEncodeError: The record holds what is no JSON.
-        UnicodeEncodeError: Its text is no valid Unicode.
     """
-    if mode != "exact":
-        normal = unicodedata.normalize("NFKC", f"{record.input_text}\0{record.answer_text}").casefold()
-        return hashlib.blake2b(" ".join(normal.split()).encode(), digest_size=16).digest()
-    steps = [[step.text, step.label] for step in record.steps]
-    facts = [record.prompt, record.completion, record.rejected, record.label, record.tools, steps, dict(record.soft)]
+    said = [record.label, [step.label for step in record.steps], dict(record.soft)]
+    if mode == "exact":
+        steps = [step.text for step in record.steps]
+        facts = [record.prompt, record.completion, record.rejected, record.tools, steps, said]
+    else:
+        facts = [_normal(record.input_text), _normal(record.answer_text), said]
     return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
+
+
+def _normal(text: str) -> str:
+    """Text without case, width of characters and white space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def drop_duplicates(spool: Spool, prefer: Sequence[Prefer]) -> None:

@@ -61,8 +61,7 @@ def select(traces: Iterable[Trace], wanted: Wanted, ledger: Ledger) -> Iterator[
         attempts, passes = sum(bool(trace.verdicts) for trace in group), outcomes.count("passed")
         picked: list[Answer] = []
         for trace, outcome in zip(group, outcomes, strict=True):
-            if wanted.lm is None or trace.lm == wanted.lm:
-                picked += _answers(Answer(trace, WHOLE, attempts, passes, outcome), wanted, ledger)
+            picked += _answers(Answer(trace, WHOLE, attempts, passes, outcome), wanted, ledger)
         if picked:
             yield picked
 
@@ -95,15 +94,17 @@ def _indices(trace: Trace, names: Collection[str]) -> list[int]:
 
 def _refusal(trace: Trace, outcome: Outcome, wanted: Wanted) -> Problem:
     """Why a whole trace is left out, if it is."""
+    if wanted.lm is not None and trace.lm != wanted.lm:
+        return "another LM", trace.lm
+    if trace.example.input_id in wanted.held_out:
+        return "held out", "its input is in the test data"
+    if trace.example.input_id in wanted.elsewhere:
+        return "in the other dataset", "its input is there too"
     unjudged = outcome == "rejected" and not trace.verdicts
     if outcome not in wanted.outcomes and not (unjudged and wanted.unjudged):
         return _not_wanted(trace, outcome)
     if unjudged and not wanted.unjudged:
         return "not verified", ""
-    if trace.example.input_id in wanted.held_out:
-        return "held out", "its input is in the test data"
-    if trace.example.input_id in wanted.elsewhere:
-        return "in the other dataset", "its input is there too"
     if trace.verdicts and wanted.is_current is not None and not wanted.is_current(trace):
         return "outdated verdict", "the metric or a check changed since: run limbeck verify"
     if wanted.max_level is not None and outcome == "passed":

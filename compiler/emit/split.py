@@ -37,7 +37,9 @@ def parse_split(text: str) -> dict[str, float]:
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, equals, share = (word.strip() for word in part.partition("="))
-        if not equals or name in shares:
+        if name in shares:
+            raise UsageError(f"Bad split {text!r}: {name!r} is there twice.", hint=_FORM)
+        if not equals:
             raise UsageError(f"Bad split {text!r}: {part.strip()!r}.", hint=_FORM)
         try:
             shares[name] = float(share)
@@ -54,8 +56,12 @@ def check_split(shares: Mapping[str, float]) -> None:
         UsageError: A name or a share is wrong.
     """
     for name, share in shares.items():
-        if not _NAME.fullmatch(name) or name in _TAKEN:
-            raise UsageError(f"Bad name of a split: {name!r}.", hint=_FORM)
+        if name in _TAKEN:
+            raise UsageError(f"Bad name of a split: {name!r}, which another file has.", hint=_FORM)
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"Bad name of a split: {name!r}.", hint=f"{_FORM} Names have small letters, digits, - and _."
+            )
         if not 0 < share <= 1:  # NaN fails too
             raise UsageError(f"Bad share of split {name!r}: {share}.", hint=_FORM)
     if not math.isclose(sum(shares.values()), 1, abs_tol=1e-6):

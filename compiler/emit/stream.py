@@ -24,6 +24,7 @@ from .labels import label_of, source_of
 from .near import NearIndex
 from .provenance import provenance
 from .select import Wanted, select
+from .semantic import SemanticIndex
 from .spool import Item, Numbers, Spool
 
 if TYPE_CHECKING:
@@ -61,11 +62,15 @@ class Neighbours:
     Args:
         folder: Where the indexes put their files.
         choices: Say which of the indexes are needed.
+        vectors: Folder that keeps vectors that were paid for.
     """
 
-    def __init__(self, folder: Path, choices: Choices) -> None:
+    def __init__(self, folder: Path, choices: Choices, vectors: Path | None = None) -> None:
         by_input = choices.together == "near" and len(choices.split) > 1
         self._rows = NearIndex(folder, choices.similarity) if choices.dedup == "near" else None
+        self._meanings: SemanticIndex | None = None
+        if choices.dedup == "semantic" and choices.embedder is not None:
+            self._meanings = SemanticIndex(folder, choices.embedder, choices.similarity, cache=vectors)
         self._inputs = NearIndex(folder, choices.similarity) if by_input else None
         self._input_of = array("I")
         self._first_row = array("I")
@@ -77,7 +82,9 @@ class Neighbours:
         return self._rows is not None or self._inputs is not None
 
     def add(self, item: Item) -> None:
-        """Add the next row of the spool; it has its words. Rows of one input are one in the index of inputs."""
+        """Add the next row of the spool, with its words. Rows of one input are one in the index of inputs."""
+        if self._meanings is not None:
+            self._meanings.add(f"{item.record.input_text}\n{item.record.answer_text}")
         if item.words is None:
             return
         if self._rows is not None:
@@ -91,9 +98,11 @@ class Neighbours:
             self._input_of.append(len(self._first_row) - 1)
 
     def drop_rows(self, spool: Spool, prefer: Sequence[Prefer]) -> None:
-        """Of rows that are near each other keep the best."""
+        """Of rows that are near each other, in words or in meaning, keep the best."""
         if self._rows is not None:
             drop_near(spool, self._rows.clusters(), prefer, self._rows.similarity, "near")
+        if self._meanings is not None:
+            drop_near(spool, self._meanings.clusters(), prefer, self._meanings.similarity, "semantic")
 
     def of_inputs(self) -> Numbers | None:
         """For each row one whose input is near its own; None where nobody asked."""
@@ -109,7 +118,7 @@ class Neighbours:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for index in (self._rows, self._inputs):
+        for index in (self._rows, self._inputs, self._meanings):
             if index is not None:
                 index.__exit__(kind, error, trace)
 
@@ -122,7 +131,7 @@ def fill(spool: Spool, items: Iterable[Item], neighbours: Neighbours, labels: tu
         try:
             origin = orjson.dumps(provenance(record, level))
             digest = digest_of(record, dedup)
-        except (orjson.JSONEncodeError, UnicodeEncodeError) as error:
+        except orjson.JSONEncodeError as error:
             spool.ledger.dropped(record.id, NOT_JSON, str(error))
             continue
         spool.add(item, origin=origin, digest=digest, level=level.number or 0, label=label_of(record, labels),

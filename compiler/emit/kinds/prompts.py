@@ -44,7 +44,8 @@ def _of_one_example(group: Sequence[Shown], making: Making) -> list[Shown]:
     counts = Counter(_key(shown.answer) for shown in group)
     known = min(counts, key=lambda key: (-counts[key], key))
     kept = []
-    for shown in sorted(group, key=lambda shown: shown.answer.id):
+    # One that passed comes first: it is what the row's level and verdicts are told of.
+    for shown in sorted(group, key=lambda shown: (shown.answer.outcome != "passed", shown.answer.id)):
         if _key(shown.answer) == known:
             kept.append(shown)
         else:

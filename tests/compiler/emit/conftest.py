@@ -17,8 +17,8 @@ import pytest
 from limbeck.compiler.emit import dataset
 from limbeck.compiler.emit.choices import make_choices
 from limbeck.compiler.emit.dataset import Source
-from limbeck.compiler.emit.result import DatasetResult
 from limbeck.compiler.emit.record import Answer, Record
+from limbeck.compiler.emit.result import DatasetResult
 from limbeck.compiler.emit.spool import Item, Spool
 from limbeck.compiler.keep.ledger import Ledger
 from limbeck.records import Call, Example, Failure, Step, Trace, Verdict, fingerprint

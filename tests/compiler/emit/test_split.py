@@ -28,21 +28,21 @@ def test_a_split_is_read_in_its_order():
     [
         ("train", "Bad split 'train': 'train'."),
         ("", "Bad split '': ''."),
-        ("train=0.5,train=0.5", "Bad split 'train=0.5,train=0.5': 'train=0.5'."),
+        ("train=0.5,train=0.5", "Bad split 'train=0.5,train=0.5': 'train' is there twice."),
         ("train=most", "Bad split 'train=most': 'most' is no number."),
         ("train=0.9,val=0.2", "The shares of the split add up to 1.1, not to 1."),
         ("train=1,val=0", "Bad share of split 'val': 0.0."),
         ("train=1.5,val=-0.5", "Bad share of split 'train': 1.5."),
         ("train=nan", "Bad share of split 'train': nan."),
         ("../train=1", "Bad name of a split: '../train'."),
-        ("provenance=1", "Bad name of a split: 'provenance'."),
+        ("provenance=1", "Bad name of a split: 'provenance', which another file has."),
     ],
 )
 def test_a_bad_split_is_refused_in_one_line(text, problem):
     """Each mistake is named with the value, and the form is shown."""
     with pytest.raises(UsageError) as caught:
         parse_split(text)
-    assert str(caught.value) == f"{problem}\nWrite it like train=0.9,val=0.1."
+    assert str(caught.value).startswith(f"{problem}\nWrite it like train=0.9,val=0.1.")
 
 
 def test_no_shares_at_all_are_refused():
