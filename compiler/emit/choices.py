@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ...errors import UsageError
 from ...records import Json
@@ -53,7 +52,7 @@ class Choices:
         max_pairs: Most pairs of one prompt.
         neutral: What a neutral step counts as, where a target knows good and bad only.
         dedup: Which rows are duplicates.
-        similarity: Least similarity of near (Jaccard) or semantic (cosine) duplicates, over 0 to 1.
+        similarity: Least similarity of near (Jaccard) or semantic (cosine) duplicates, over 0 to 1; None is 0.8 or 0.9.
         prefer: Which duplicate is kept: by the first of these that tells them apart, else the first one.
         embedder: Name of an embedding model for semantic duplicates, or a function from texts to their vectors.
         against: Files whose texts no row may contain, beside the task's test data.
@@ -88,7 +87,7 @@ class Choices:
     max_pairs: int = 4
     neutral: Literal["positive", "negative"] = "positive"
     dedup: Dedup = "exact"
-    similarity: float = 0.8
+    similarity: float | None = None
     prefer: tuple[Prefer, ...] = ("score", "level", "shortest")
     embedder: str | Callable[[list[str]], Any] | None = None
     against: tuple[str, ...] = ()
@@ -163,7 +162,7 @@ class Choices:
     def _check_numbers(self) -> None:
         for name in ("similarity", "overlap"):
             value = getattr(self, name)
-            if not 0 < value <= 1:
+            if value is not None and not 0 < value <= 1:
                 raise UsageError(f"{name}={value!r} is no share.", hint="Give a number over 0, at most 1.")
         for name in ("max_pairs", "per_input", "limit"):
             value = getattr(self, name)
@@ -233,22 +232,18 @@ def make_choices(given: Mapping[str, Any]) -> Choices:
 def _typed(given: Mapping[str, Any]) -> Choices:
     """Make choices whose values have their types."""
     try:
-        checked = _fields().validate_python(given)
+        checked = _model().model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = first["loc"][0]
-        raise UsageError(
-            f"{name}={given[str(name)]!r}: {first['msg']}.", hint=f"Give another value for {name}."
-        ) from None
-    return Choices(**{name: checked[name] for name in given})
+        name = str(first["loc"][0])
+        problem = f"{name}={given[name]!r}: {first['msg']}."
+        raise UsageError(problem, hint=f"Give another value for {name}.") from None
+    return Choices(**{name: getattr(checked, name) for name in given})
 
 
 @cache
-def _fields() -> TypeAdapter[Any]:
-    """Types of the fields; words are compared by ``check``, which knows more to say."""
-    hints = get_type_hints(Choices)
-    kinds = {name: str if name in _WORDS else hint for name, hint in hints.items()}
+def _model() -> type[BaseModel]:
+    """Types of the fields. Words are compared by ``check``, which knows more to say."""
+    kinds: dict[str, Any] = {name: str if name in _WORDS else kind for name, kind in get_type_hints(Choices).items()}
     kinds |= {"format": Any, "embedder": Any, "kind": str | None, "prompt": str, "prefer": tuple[str, ...]}
-    of = TypedDict("of", kinds, total=False)  # type: ignore[operator]  # made of what the dataclass says
-    of.__pydantic_config__ = ConfigDict(strict=True)  # type: ignore[attr-defined]
-    return TypeAdapter(of)
+    return create_model("Given", __config__=ConfigDict(strict=True), **{name: (of, None) for name, of in kinds.items()})

@@ -80,7 +80,7 @@ class Source:
 
 
 def export(
-    traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path, note: Callable[[str], None] = str
+    traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path, note: Callable[[str], object] = str
 ) -> DatasetResult:
     """Write traces as a dataset.
 

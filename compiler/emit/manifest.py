@@ -42,7 +42,8 @@ def write_manifest(
     Raises:
         OutputError: The disk does not take it.
     """
-    tables = ["pyarrow"] if any(path.endswith(".parquet") for path in written.paths.values()) else []
+    tables = any(path.endswith(".parquet") for path in written.paths.values())
+    near = choices.dedup == "near" or (choices.together == "near" and len(choices.split) > 1)
     sent, compiled = choices.prompt == "sent", choices.prompt == "compiled"
     manifest: Json = {
         "kind": "dataset",
@@ -69,7 +70,7 @@ def write_manifest(
         "warnings": list(result.warnings),
         **counts,
         "files": {str(path.relative_to(work)): _facts(path) for path in _files(work)},
-        "versions": versions(*tables),
+        "versions": versions(*["pyarrow"] * tables, *["rensa"] * near),
     }
     write_card(work, manifest)
     with writing(work):

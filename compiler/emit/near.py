@@ -51,7 +51,7 @@ class NearIndex:
         except ImportError as error:
             raise MissingExtra(
                 "near duplicates are found with rensa, which is not installed",
-                hint="Install it: pip install 'limbeck[export]'. Or choose --dedup normalised and --together input.",
+                hint="Install it: pip install rensa. Or choose --dedup normalised and --together input.",
             ) from error
         self._minhash = RMinHash.digest_matrix_from_flat_token_hashes
         self._signatures = Signatures(folder, PERMUTATIONS, threshold)

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from .record import Kind, Record
 
 
+JACCARD, COSINE = 0.8, 0.9
+"""Similarities from which on rows are near, in words and in meaning, where nothing else was asked for."""
+
+
 def make(traces: Iterable[Trace], wanted: Wanted, kind: Kind, making: Making) -> Iterator[Record]:
     """Select answers, and make the records of those to each input."""
     maker = MAKERS[kind]
@@ -66,12 +70,13 @@ class Neighbours:
     """
 
     def __init__(self, folder: Path, choices: Choices, vectors: Path | None = None) -> None:
+        near = choices.similarity if choices.similarity is not None and choices.dedup != "semantic" else JACCARD
         by_input = choices.together == "near" and len(choices.split) > 1
-        self._rows = NearIndex(folder, choices.similarity) if choices.dedup == "near" else None
+        self._rows = NearIndex(folder, near) if choices.dedup == "near" else None
         self._meanings: SemanticIndex | None = None
         if choices.dedup == "semantic" and choices.embedder is not None:
-            self._meanings = SemanticIndex(folder, choices.embedder, choices.similarity, cache=vectors)
-        self._inputs = NearIndex(folder, choices.similarity) if by_input else None
+            self._meanings = SemanticIndex(folder, choices.embedder, choices.similarity or COSINE, cache=vectors)
+        self._inputs = NearIndex(folder, near) if by_input else None
         self._input_of = array("I")
         self._first_row = array("I")
         self._last = ""
