@@ -246,4 +246,6 @@ def _model() -> type[BaseModel]:
     """Types of the fields. Words are compared by ``check``, which knows more to say."""
     kinds: dict[str, Any] = {name: str if name in _WORDS else kind for name, kind in get_type_hints(Choices).items()}
     kinds |= {"format": Any, "embedder": Any, "kind": str | None, "prompt": str, "prefer": tuple[str, ...]}
-    return create_model("Given", __config__=ConfigDict(strict=True), **{name: (of, None) for name, of in kinds.items()})
+    fields_of: dict[str, Any] = {name: (kind, None) for name, kind in kinds.items()}
+    model: type[BaseModel] = create_model("Given", __config__=ConfigDict(strict=True), **fields_of)
+    return model

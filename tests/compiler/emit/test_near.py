@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
 
 
 def test_without_rensa_it_is_said_what_to_install(tmp_path, monkeypatch):
-    """The error names the package, the extra, and what works without it."""
+    """The error names the package, and what works without it."""
     monkeypatch.setitem(sys.modules, "rensa", None)
-    with pytest.raises(MissingExtra, match=r"rensa.*\n.*limbeck\[export\].*--dedup normalised"):
+    with pytest.raises(MissingExtra, match=r"rensa.*\n.*pip install rensa.*--dedup normalised"):
         NearIndex(tmp_path)
