@@ -300,20 +300,14 @@ async def aexport(
     stop = threading.Event()
     named = isinstance(target, str | Path)
     line = command(str(target), wanted, judging=judging) if named and isinstance(wanted.format, str) else None
+    work = asyncio.create_task(asyncio.to_thread(
+        export_task, task, candidate, wanted, Path(out), store=store, stop=stop, command=line, progress=progress,
+    ))  # fmt: skip
     try:
-        return await asyncio.to_thread(
-            export_task,
-            task,
-            candidate,
-            wanted,
-            Path(out),
-            store=store,
-            stop=stop,
-            command=line,
-            progress=progress,
-        )
-    finally:
-        stop.set()  # where this was cancelled the thread would go on, and be waited for
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        return await work  # ends at once; or the dataset is there already, and that must not be denied
 
 
 async def awhy(dataset: str | Path, row: str, *, store: str | Path = DEFAULT_STORE) -> Why:

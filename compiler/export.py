@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -57,8 +57,9 @@ def export_task(
         )
         watch, name = progress or Silent(), task.name or ""
         watch.phase("export", sum(kept.count(task=name).values()))
-        traces = kept.traces(task=name, order="input")
-        return export(_watched(_until(stop, traces), watch), source, choices, out=out, note=watch.note)
+        go_on = partial(_go_on, stop)
+        traces = _watched(kept.traces(task=name, order="input"), watch, go_on)
+        return export(traces, source, choices, out=out, note=watch.note, go_on=go_on)
 
 
 def _test_data(task: Task, kept: Store, seed: int) -> tuple[set[str], list[Example]]:
@@ -73,14 +74,13 @@ def _test_data(task: Task, kept: Store, seed: int) -> tuple[set[str], list[Examp
     return own | others, rows
 
 
-def _until(stop: threading.Event, traces: Iterable[Trace]) -> Iterator[Trace]:
-    for trace in traces:
-        if stop.is_set():
-            raise asyncio.CancelledError
-        yield trace
+def _go_on(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise asyncio.CancelledError
 
 
-def _watched(traces: Iterable[Trace], progress: Progress) -> Iterator[Trace]:
+def _watched(traces: Iterable[Trace], progress: Progress, go_on: Callable[[], None]) -> Iterator[Trace]:
     for trace in traces:
+        go_on()
         progress.trace(trace, stored=True)
         yield trace

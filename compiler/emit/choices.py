@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
@@ -109,9 +109,13 @@ class Choices:
         """The format.
 
         Raises:
-            UsageError: There is none of this name.
+            UsageError: There is none of this name, or it is something else.
         """
-        return get_format(self.format) if isinstance(self.format, str) else self.format
+        if isinstance(self.format, str):
+            return get_format(self.format)
+        if not hasattr(self.format, "kinds"):
+            raise UsageError(f"format={self.format!r} is no format.", hint="Give the name of one: docs/formats.md.")
+        return self.format
 
     def check(self) -> tuple[Format, Kind]:
         """See that everything fits together; return the format, and the kind of rows that it is to hold.
@@ -168,6 +172,9 @@ class Choices:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name}={value!r} is too small.", hint="Give 1 or more.")
+        for name in ("max_pairs", "per_input", "limit", "seed"):
+            if (getattr(self, name) or 0).bit_length() > _BITS:
+                raise UsageError(f"The number for {name} is too large.", hint=f"Give one of at most {_BITS} bits.")
         if self.dedup == "semantic" and not self.embedder:
             raise UsageError(
                 "Semantic duplicates need a model that embeds texts.", hint="Name one: --embedder PROVIDER/MODEL."
@@ -193,6 +200,9 @@ class Choices:
             "quotas": {name: dict(of) for name, of in self.quotas.items()},
         }
 
+
+_BITS = 63
+"""Most bits of a number: it has to stand in JSON."""
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "pairs": ("outcome", "score"),
@@ -221,12 +231,20 @@ def make_choices(given: Mapping[str, Any]) -> Choices:
             hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
             raise UsageError(f"Unknown choice {name!r} for a dataset.", hint=hint)
     made = dict(given)
-    for name in ("against", "apart_from", "prefer"):
-        value = made.get(name, ())
-        made[name] = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+    for name in {"against", "apart_from", "prefer"} & set(made):
+        made[name] = _several(made[name])
     if isinstance(made.get("split"), str):
         made["split"] = parse_split(made["split"])
     return _typed(made)
+
+
+def _several(value: Any) -> Any:
+    """Names or paths, or one of them, as a tuple of names; what is neither, or has no order, others will refuse."""
+    if isinstance(value, str | Path):
+        return (str(value),)
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping | Set):
+        return value
+    return tuple(str(item) if isinstance(item, Path) else item for item in value)
 
 
 def _typed(given: Mapping[str, Any]) -> Choices:

@@ -8,9 +8,10 @@ the ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -34,10 +35,10 @@ from .manifest import write_manifest
 from .mix import mix
 from .order import ordered
 from .outdir import LineFile, new_directory, writing
-from .privacy import PrivateReport, private
+from .privacy import PrivateReport, masked_texts, private
 from .private.masking import mask_json
 from .provenance import placed
-from .render import names_of, renderers
+from .render import names_of, renderers, same_signatures
 from .result import DatasetResult
 from .select import Wanted
 from .split import place
@@ -80,8 +81,9 @@ class Source:
 
 
 def export(
-    traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path, note: Callable[[str], object] = str
-) -> DatasetResult:
+    traces: Iterable[Trace], source: Source, choices: Choices, *, out: Path, note: Callable[[str], object] = str,
+    go_on: Callable[[], object] = bool,
+) -> DatasetResult:  # fmt: skip
     """Write traces as a dataset.
 
     The same traces in the same order give the same files, byte for byte.
@@ -93,6 +95,7 @@ def export(
         choices: What is asked for.
         out: Directory to make. Its parents are made too.
         note: Told what goes on once all traces are read.
+        go_on: Called between what takes long once all traces are read; what it raises ends the export.
 
     Raises:
         DataError: A file to compare with cannot be read.
@@ -105,18 +108,22 @@ def export(
     names = names_of(source.program, choices.predictor, whole=choices.whole)
     ledger = Ledger()
     wanted, making = _wanted(source, choices, kind, names), _making(source, choices, target, kind, ledger)
-    tests = TestTexts([*source.tests, *file_texts(choices.against)], choices.overlap)
+    texts = chain(source.tests, file_texts(choices.against))
+    tests = TestTexts(texts if choices.private == "keep" else masked_texts(texts), choices.overlap)
     with ExitStack() as stack:
         work = stack.enter_context(new_directory(out))
         spool = stack.enter_context(Spool(work, ledger))
         near = stack.enter_context(Neighbours(work, choices, source.vectors))
-        about = _stream(make(traces, wanted, kind, making), choices, target, tests, work, spool, near, making.fields)
+        made = make(traces, wanted, kind, making)
+        about = _stream(made, source, choices, target, tests, work, spool, near, making.fields)
         note(f"{len(spool):,} rows made; dropping duplicates, mixing, dividing")
+        go_on()
         warnings = _reduce(spool, near, choices)
+        go_on()
         sides, more = place(spool, choices.split, choices.seed, near.of_inputs(), stratify=choices.stratify != "")
         written = _told(spool, target, kind, source.task, list(choices.split), sides)
         note(f"writing {int(spool.alive.sum()):,} rows")
-        order = ordered(spool, choices.seed, shuffle=choices.shuffle)
+        order = _each(ordered(spool, choices.seed, shuffle=choices.shuffle), go_on)
         tally, licences = _write(spool, work, target, written, sides, order)
         warnings += [*more, *licences.warnings(choices.licence), *_few(written, target, ledger.reasons())]
         result = _result(out, choices, written, spool, warnings)
@@ -124,12 +131,13 @@ def export(
         ledger.write(work / LEDGER)
         about |= {"dropped_first": ledger.first(), "tally": tally, "licences": licences.as_json()}
         write_manifest(work, source, choices, names, result, written, about)
+        go_on()
     return result
 
 
 def _stream(
-    records: Iterable[Record], choices: Choices, target: Format, tests: TestTexts, work: Path, spool: Spool,
-    near: Neighbours, labels: tuple[str, ...],
+    records: Iterable[Record], source: Source, choices: Choices, target: Format, tests: TestTexts, work: Path,
+    spool: Spool, near: Neighbours, labels: tuple[str, ...],
 ) -> Json:  # fmt: skip
     """Run the first half; return what the manifest tells of it."""
     ledger, about = spool.ledger, dict[str, Json]()
@@ -143,7 +151,7 @@ def _stream(
             items = with_words(items)
         if tests.n_texts:
             items = decontaminate(items, tests, stack.enter_context(Quarantine(work, tests)), ledger)
-        fill(spool, items, near, labels, choices.dedup)
+        fill(spool, items, near, choices.dedup, labels=labels, same=same_signatures(source.program))
         if choices.private != "keep":
             about["privacy"] = report.as_json()
     if tests.n_texts:
@@ -193,7 +201,7 @@ def _reduce(spool: Spool, near: Neighbours, choices: Choices) -> list[str]:
 
 
 def _write(
-    spool: Spool, work: Path, target: Format, written: Written, sides: Numbers, order: Numbers
+    spool: Spool, work: Path, target: Format, written: Written, sides: Numbers, order: Iterable[int]
 ) -> tuple[Json, Licences]:
     """Write rows, their provenance, and what the target wants beside them; return counts and licences of the rows."""
     names, sources = list(written.rows), list(spool.sources)
@@ -202,7 +210,7 @@ def _write(
     with ExitStack() as stack:
         files = [stack.enter_context(_open(work / path, target, written)) for path in written.paths.values()]
         origins = stack.enter_context(LineFile(work / PROVENANCE))
-        for index in order.tolist():
+        for index in order:
             row, origin = spool.read(index)
             name = names[sides[index]]
             lines[name] += 1
@@ -217,6 +225,12 @@ def _write(
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes(content)
     return {**tally.as_json(), **tally_columns(spool, names, sides)}, licences
+
+
+def _each(rows: Numbers, go_on: Callable[[], object]) -> Iterator[int]:
+    for row in rows.tolist():
+        go_on()
+        yield row
 
 
 def _told(spool: Spool, target: Format, kind: Kind, task: str, names: list[str], sides: Numbers) -> Written:

@@ -98,17 +98,21 @@ class Quarantine:
 
     def _report(self) -> str:
         tests = self._tests
-        found = f"{self.rows:,} rows contain test data and are in `{ROWS}`." if self.rows else "No row contains any."
-        compared = f"Rows were compared with {tests.n_texts:,} texts in {tests.n_rows:,} rows of test data."
-        left_out = f" {tests.n_common:,} of them are in many test rows, and do not count." if tests.n_common else ""
+        found = f"{_count(self.rows, 'row contains', 'rows contain')} test data, and {_are(self.rows)} in `{ROWS}`."
+        texts, rows = _count(tests.n_texts, "text", "texts"), _count(tests.n_rows, "row", "rows")
+        told = [
+            found if self.rows else "No row contains test data.",
+            f"Rows were compared with {texts} in {rows} of test data.",
+            *([_left_out(tests.n_common)] if tests.n_common else []),
+        ]
         files = [f"| {_cell(name)} | {count:,} |" for name, count in sorted(self._by_file.items())]
         table = ["| test data | rows that contain some |", "| --- | --- |", *files, ""] if files else []
         shown = f" The first {len(self._shown)}:" if self.rows > len(self._shown) else ""
         return "\n".join([
             "# Contamination", "",
-            f"{found} {compared}{left_out}",
-            "", *table, _EXPLAINED.format(run=RUN, short=SHORT, below=RUN - 1, overlap=tests.overlap, rows=ROWS), "",
-            *([f"## Matches{shown}", ""] if self._shown else []), *self._shown,
+            " ".join(told),
+            "", *table, _EXPLAINED.format(run=RUN, short=SHORT, below=RUN - 1, overlap=tests.overlap), "",
+            *([_WHERE.format(rows=ROWS), "", f"## Matches{shown}", ""] if self._shown else []), *self._shown,
         ])  # fmt: skip
 
 
@@ -123,10 +127,23 @@ Case, punctuation and white space make no difference.
 - A text of {short} to {below} words must be there as a whole.
 - A shorter one ("yes", a name) must be all of the row's input.
 - What many test rows share does not count: a text that more than half of a file's rows have; and texts and runs of
-  words that are in more than three test rows that are about different things, and in more than 1% of them.
+  words that are in more than three test rows that are about different things, and in more than 1% of them."""
 
+_WHERE = """\
 In `{rows}`, `matches` has of each text where it stands, its share, and which words of the row's input or answer it
 covers, counted from 1. To keep a row all the same, take it from there."""
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n:,} {one if n == 1 else several}"
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def _left_out(n: int) -> str:
+    return f"{n:,} of them {_are(n)} in many test rows, and {'does' if n == 1 else 'do'} not count."
 
 
 def _told(match: Match, input_words: int) -> Json:

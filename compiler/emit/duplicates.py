@@ -18,8 +18,13 @@ Similarity = Callable[[int, int], float]
 Kind = Literal["near", "semantic"]
 
 
-def digest_of(record: Record, mode: Dedup) -> bytes:
+def digest_of(record: Record, mode: Dedup, predictor: str = "") -> bytes:
     """16 bytes that are equal for rows that are exact or normalised duplicates.
+
+    Args:
+        record: The row's record.
+        mode: What counts as a duplicate.
+        predictor: Whose answer it is. The same values in another predictor's prompt are another question.
 
     Raises:
         orjson.JSONEncodeError: The record holds what is no JSON.
@@ -29,7 +34,7 @@ def digest_of(record: Record, mode: Dedup) -> bytes:
         steps = [step.text for step in record.steps]
         facts = [record.prompt, record.completion, record.rejected, record.tools, steps, said]
     else:
-        facts = [_normal(record.input_text), _normal(record.answer_text), said]
+        facts = [predictor, _normal(record.input_text), _normal(record.answer_text), said]
     return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
 
 
@@ -48,7 +53,9 @@ def drop_duplicates(spool: Spool, prefer: Sequence[Prefer]) -> None:
 
 
 def drop_near(spool: Spool, clusters: Numbers, prefer: Sequence[Prefer], similarity: Similarity, kind: Kind) -> None:
-    """Of rows that say nearly the same keep the best. Rows with other labels do not, however much they have in common.
+    """Of rows that say nearly the same keep the best.
+
+    Rows with other labels do not, and rows of other predictors neither, however much they have in common.
 
     Args:
         spool: The rows.
@@ -58,7 +65,7 @@ def drop_near(spool: Spool, clusters: Numbers, prefer: Sequence[Prefer], similar
         kind: What they are near in, for the ledger.
     """
     columns = spool.columns
-    said = columns.label.astype(np.int64) * 3 + columns.good + 1
+    said = (columns.label.astype(np.int64) * len(spool.predictors) + columns.predictor) * 3 + columns.good + 1
     group = clusters * (said.max(initial=0) + 1) + said
     keep_best(spool, group, prefer, f"{kind} duplicate", lambda row, kept: f"similarity {similarity(row, kept):.2f}")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...records import Example
-from ...signatures.reading import read_rows
+from ...signatures.reading import file_kind, read_rows
 from ._runs import RUN
 from .spool import Numbers
 from .words import words_of
@@ -117,15 +117,27 @@ def file_texts(paths: Iterable[str | Path]) -> Iterator[tuple[str, str]]:
         paths: Files that ``read_rows`` reads, or ``.txt`` files, of which each line is a text.
 
     Raises:
-        DataError: A file or a row cannot be read.
+        DataError: A file or a row cannot be read, or a file has none.
         MissingExtra: Parquet is read with pyarrow, which is not installed.
     """
     for path in map(Path, paths):
         if path.suffix.lower() == ".txt":
             yield from _lines(path)
         else:
+            _check_kind(path)
             for row, source in read_rows(path):
                 yield from ((source, text) for text in _strings(row))
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what is neither text nor rows."""
+    try:
+        file_kind(path)
+    except DataError as error:
+        raise DataError(
+            error.message, hint="Test data is read from .jsonl, .json, .csv and .parquet, each also with .gz behind, "
+            "and from .txt, of which each line is a text.",
+        ) from error  # fmt: skip
 
 
 def example_texts(examples: Iterable[Example]) -> Iterator[tuple[str, str]]:
@@ -136,15 +148,18 @@ def example_texts(examples: Iterable[Example]) -> Iterator[tuple[str, str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    number = 0
+    number, empty = 0, True
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
+                empty = empty and not line.strip()
                 yield f"{path}:{number}", line
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 behind line {number}", hint="Save the file as UTF-8.") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}", hint="Give --against a readable file.") from error
+    if empty:
+        raise DataError(f"{path} has no text", hint="Give --against a file with test data, a text a line.")
 
 
 def _strings(value: Any) -> Iterator[str]:

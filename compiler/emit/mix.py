@@ -72,7 +72,7 @@ def mix(spool: Spool, choices: Choices) -> list[str]:
     if choices.per_input is not None:
         best = _ranked(spool, *(WORSE[name](spool) for name in choices.prefer), draw)
         _, inputs = np.unique(spool.columns.input, return_inverse=True)
-        lost = over(best, inputs, np.full(len(spool), choices.per_input))
+        lost = over(best, inputs, np.full(len(spool), min(choices.per_input, len(spool))))
         spool.drop(lost.tolist(), "over the rows of its input", lambda _: f"{choices.per_input}")
     warnings = []
     for facet, quota in choices.quotas.items():

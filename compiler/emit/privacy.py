@@ -19,7 +19,7 @@ from .private.finds import load
 from .private.masking import Masking, mask_json
 from .record import WHOLE, Answer, LabelledStep, Record
 
-__all__ = ["FILE", "PrivateReport", "check_private", "mask_json", "private"]
+__all__ = ["FILE", "PrivateReport", "check_private", "mask_json", "masked_texts", "private"]
 
 FILE = "private.jsonl"
 """Rows that were put aside, masked."""
@@ -144,6 +144,19 @@ def private(records: Iterable[Record], policy: Policy, ledger: Ledger, report: P
             continue
         report.masked += 1
         yield _with(record, masked)
+
+
+def masked_texts(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Test texts as they would stand in a masked row, so that they are found there, and may be told of.
+
+    Args:
+        texts: Where each stands, and the text.
+
+    Raises:
+        MissingExtra: A library is not installed.
+    """
+    for source, text in texts:
+        yield mask_json(source), mask_json(text)
 
 
 def _words(kinds: Counter[str]) -> str:

@@ -259,7 +259,7 @@ def _parquet_row(path: Path, line: int) -> Line | int:
                     return Line(row, None)
                 before += size
             return before
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # a text may be no UTF-8
         raise DataError(f"{path} cannot be read: {error}", hint="Export again.") from error
 
 

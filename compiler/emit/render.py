@@ -60,6 +60,16 @@ def names_of(program: dspy.Module, only: str | None = None, *, whole: bool = Fal
     return [only]
 
 
+def same_signatures(program: dspy.Module) -> dict[str, str]:
+    """For each predictor the first one that has the same signature: what both answer is one task."""
+    found = predictors(program)
+    firsts: dict[str, str] = {}
+    for name, item in found.items():
+        same = (first for first in firsts.values() if found[first].signature.equals(item.signature))
+        firsts[name] = next(same, name)
+    return firsts
+
+
 def renderers(
     program: dspy.Module,
     prompt: PromptKind,

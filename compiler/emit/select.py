@@ -9,6 +9,7 @@ from itertools import groupby
 from ...records import Outcome, Trace
 from ..keep.ledger import Ledger
 from ..keep.level import level_of
+from .kinds.base import NOT_JSON
 from .record import PROGRAM, WHOLE, Answer
 
 Problem = tuple[str, str]
@@ -55,7 +56,7 @@ def select(traces: Iterable[Trace], wanted: Wanted, ledger: Ledger) -> Iterator[
         wanted: What is asked for.
         ledger: Counts what is read, and why some of it goes no further.
     """
-    for _, same in groupby(traces, key=lambda trace: trace.example.input_id):
+    for _, same in groupby(_named(traces, ledger), key=lambda trace: trace.example.input_id):
         group = list(same)
         outcomes = [trace.outcome for trace in group]
         attempts, passes = sum(bool(trace.verdicts) for trace in group), outcomes.count("passed")
@@ -64,6 +65,18 @@ def select(traces: Iterable[Trace], wanted: Wanted, ledger: Ledger) -> Iterator[
             picked += _answers(Answer(trace, WHOLE, attempts, passes, outcome), wanted, ledger)
         if picked:
             yield picked
+
+
+def _named(traces: Iterable[Trace], ledger: Ledger) -> Iterator[Trace]:
+    """Traces whose inputs have an identity: a store also keeps integers beyond 64 bits, which have none."""
+    for trace in traces:
+        try:
+            _ = trace.example.input_id
+        except TypeError as error:
+            ledger.read(trace.id)
+            ledger.dropped(trace.id, NOT_JSON, f"inputs: {error}")
+        else:
+            yield trace
 
 
 def _answers(whole: Answer, wanted: Wanted, ledger: Ledger) -> Iterator[Answer]:

@@ -11,6 +11,7 @@ import math
 import os
 from array import array
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +68,7 @@ class Columns:
         label: Number of the row's label in ``Spool.labels``.
         source: Number of the row's source in ``Spool.sources``.
         lm: Number of the row's LM in ``Spool.lms``.
+        predictor: Number of the row's predictor in ``Spool.predictors``; one for all that have the same signature.
         good: 1 or 0 where the row says whether its answer is good, else -1.
         tools: 1 where the row has tools.
     """
@@ -81,12 +83,13 @@ class Columns:
     label: Numbers
     source: Numbers
     lm: Numbers
+    predictor: Numbers
     good: Numbers
     tools: Numbers
 
 
 _TYPES = {"input": "Q", "digest": "Q", "score": "d", "level": "b", "characters": "I", "attempts": "I", "passes": "I",
-          "label": "i", "source": "i", "lm": "i", "good": "b", "tools": "b"}  # fmt: skip
+          "label": "i", "source": "i", "lm": "i", "predictor": "i", "good": "b", "tools": "b"}  # fmt: skip
 
 
 class Spool:
@@ -102,6 +105,7 @@ class Spool:
         labels: Labels by number. A row without one has the label "".
         sources: Sources by number.
         lms: LMs by number.
+        predictors: Predictors by number.
         extra: Names of the extra columns that rows have.
     """
 
@@ -113,6 +117,7 @@ class Spool:
         self.labels: dict[str, int] = {}
         self.sources: dict[str, int] = {}
         self.lms: dict[str, int] = {}
+        self.predictors: dict[str, int] = {}
         self.extra: tuple[str, ...] = ()
         self._path = folder / FILE
         self._ends = array("Q", [0])
@@ -124,7 +129,9 @@ class Spool:
     def __len__(self) -> int:
         return len(self._splits)
 
-    def add(self, item: Item, *, origin: bytes, digest: bytes, level: int, label: str, source: str) -> None:
+    def add(
+        self, item: Item, *, origin: bytes, digest: bytes, level: int, label: str, source: str, predictor: str = ""
+    ) -> None:
         """Write a row down.
 
         Args:
@@ -134,6 +141,7 @@ class Spool:
             level: 1 to 6, or 0.
             label: Its label, or "".
             source: Where its example comes from.
+            predictor: The first predictor with the signature of its own.
         """
         record, first = item.record, item.record.first
         with writing(self._path):
@@ -152,6 +160,7 @@ class Spool:
         to["label"].append(_number(self.labels, label))
         to["source"].append(_number(self.sources, source))
         to["lm"].append(_number(self.lms, lm_of(record)))
+        to["predictor"].append(_number(self.predictors, predictor))
         to["good"].append(-1 if record.label is None else int(record.label))
         self.extra = self.extra or tuple(record.columns)
         to["tools"].append(int(record.has_tools))
@@ -195,7 +204,8 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk takes no last bytes either; nobody needs them
+            self._file.close()
         self._path.unlink(missing_ok=True)
 
 

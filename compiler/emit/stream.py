@@ -7,7 +7,7 @@ decontaminate -> fill the spool. What a stage drops it writes into the ledger.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -79,7 +79,7 @@ class Neighbours:
         self._inputs = NearIndex(folder, near) if by_input else None
         self._input_of = array("I")
         self._first_row = array("I")
-        self._last = ""
+        self._last: str | None = None
 
     @property
     def needed(self) -> bool:
@@ -87,7 +87,10 @@ class Neighbours:
         return self._rows is not None or self._inputs is not None
 
     def add(self, item: Item) -> None:
-        """Add the next row of the spool, with its words. Rows of one input are one in the index of inputs."""
+        """Add the next row of the spool, with its words. Rows of one input are one in the index of inputs.
+
+        An input is what went into the step: a predictor that is called again in a trace has another one.
+        """
         if self._meanings is not None:
             self._meanings.add(f"{item.record.input_text}\n{item.record.answer_text}")
         if item.words is None:
@@ -95,9 +98,8 @@ class Neighbours:
         if self._rows is not None:
             self._rows.add(item.words)
         if self._inputs is not None:
-            own = f"{item.record.first.trace.example.input_id} {item.record.first.step.predictor}"
-            if own != self._last:
-                self._last = own
+            if item.record.input_text != self._last:
+                self._last = item.record.input_text
                 self._first_row.append(len(self._input_of))
                 self._inputs.add(item.words[: item.input_words])
             self._input_of.append(len(self._first_row) - 1)
@@ -128,18 +130,31 @@ class Neighbours:
                 index.__exit__(kind, error, trace)
 
 
-def fill(spool: Spool, items: Iterable[Item], neighbours: Neighbours, labels: tuple[str, ...], dedup: Dedup) -> None:
-    """Put every row into the spool, and seal it."""
+def fill(
+    spool: Spool, items: Iterable[Item], neighbours: Neighbours, dedup: Dedup, *, labels: tuple[str, ...],
+    same: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Put every row into the spool, and seal it.
+
+    Args:
+        spool: Gets the rows.
+        items: The rows.
+        neighbours: Told of each row.
+        dedup: Which rows are duplicates.
+        labels: Output fields that hold labels.
+        same: For each predictor the first one that has the same signature.
+    """
     for item in items:
         record = item.record
-        level = level_of(record.first.trace)
+        level, predictor = level_of(record.first.trace), record.first.step.predictor or ""
+        predictor = same.get(predictor, predictor)
         try:
             origin = orjson.dumps(provenance(record, level))
-            digest = digest_of(record, dedup)
+            digest = digest_of(record, dedup, predictor)
         except orjson.JSONEncodeError as error:
             spool.ledger.dropped(record.id, NOT_JSON, str(error))
             continue
         spool.add(item, origin=origin, digest=digest, level=level.number or 0, label=label_of(record, labels),
-                  source=source_of(record))  # fmt: skip
+                  source=source_of(record), predictor=predictor)  # fmt: skip
         neighbours.add(item)
     spool.seal()

@@ -2,7 +2,8 @@ r"""Words of texts as numbers: what near-duplicates and contaminated rows are fo
 
 A word is a run of letters and digits, whatever its case and width; a character of a script that is written without
 spaces (Chinese, Japanese, Thai, ...) is a word by itself. Underscores and punctuation are no part of words: who
-writes ``has_close`` as "Has close!" has the same words.
+writes ``has_close`` as "Has close!" has the same words. What was masked is a word without its number, for numbers
+count what is in a row: ``[EMAIL_2]`` is ``email``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from .private.finds import PLACEHOLDER
 from .spool import Item, Numbers
 
 # Thai to Tibetan, Myanmar, Khmer, kana, Han: scripts in which no space stands between words.
@@ -75,8 +77,7 @@ def _powers() -> tuple[Numbers, Numbers]:
 
 def cleaned(text: str) -> bytes:
     """A text's words as UTF-8, with zeros between them."""
-    if "\\" in text:
-        text = _ESCAPED.sub(_unescaped, text)
+    text = _plain(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).casefold()
         for character in sorted(set("".join(_FOREIGN.findall(text)))):
@@ -88,7 +89,7 @@ def cleaned(text: str) -> bytes:
 
 def word_spans(text: str) -> tuple[str, list[tuple[int, int]]]:
     """A text with the same words as ``text`` but normal characters, and where its words start and end."""
-    normal = unicodedata.normalize("NFKC", _ESCAPED.sub(_unescaped, text))
+    normal = unicodedata.normalize("NFKC", _plain(text))
     spans: list[tuple[int, int]] = []
     start = -1
     for at, character in enumerate(normal + " "):
@@ -109,6 +110,17 @@ def with_words(items: Iterable[Item]) -> Iterator[Item]:
         asked, answered = words_of(item.record.input_text), words_of(item.record.answer_text)
         item.words, item.input_words = np.concatenate((asked, answered)), len(asked)
         yield item
+
+
+def _plain(text: str) -> str:
+    """A text without escapes, and without the numbers of what was masked."""
+    if "\\" in text:
+        text = _ESCAPED.sub(_unescaped, text)
+    return PLACEHOLDER.sub(_unnumbered, text) if "_" in text and "[" in text else text
+
+
+def _unnumbered(match: re.Match[str]) -> str:
+    return f"{match[0].rpartition('_')[0]}]"
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -7,8 +7,10 @@ import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ...errors import LimbeckError, OutputError
 from ...records import Json
@@ -58,7 +60,7 @@ class Ledger:
         self._reasons: Counter[str] = Counter()
         self._first: dict[str, str] = {}
         self._entries = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as this
-        weakref.finalize(self, self._entries.close)
+        weakref.finalize(self, _close, self._entries)
 
     def read(self, item: str = "") -> None:
         """Count an item that came in."""
@@ -77,7 +79,11 @@ class Ledger:
         self.n_formed += 1
 
     def dropped(self, item: str, reason: str, detail: str = "") -> None:
-        """Count and write down an item that goes no further."""
+        """Count and write down an item that goes no further.
+
+        Raises:
+            OutputError: There is no room for temporary files.
+        """
         self._reasons[reason] += 1
         self._first.setdefault(reason, item)
         entry = {
@@ -86,7 +92,10 @@ class Ledger:
             "reason": reason,
             "detail": self.clean(detail),
         }  # a LedgerEntry, at a third
-        self._entries.write(dumps(entry).lstrip().encode() + b"\n")
+        try:
+            self._entries.write(dumps(entry).lstrip().encode() + b"\n")
+        except OSError as error:
+            raise _no_room(error) from error
 
     @property
     def n_dropped(self) -> int:
@@ -131,7 +140,10 @@ class Ledger:
         Raises:
             OutputError: The file cannot be written.
         """
-        self._entries.seek(0)
+        try:
+            self._entries.seek(0)
+        except OSError as error:
+            raise _no_room(error) from error
         try:
             with path.open("wb") as out:
                 shutil.copyfileobj(self._entries, out)
@@ -142,3 +154,15 @@ class Ledger:
             ) from error
         finally:
             self._entries.seek(0, 2)
+
+
+def _close(entries: IO[bytes]) -> None:
+    with suppress(OSError):  # what a full disk did not take is not needed any more
+        entries.close()
+
+
+def _no_room(error: OSError) -> OutputError:
+    return OutputError(
+        f"the ledger cannot be written to {tempfile.gettempdir()}: {error.strerror}",
+        hint="Make room there, or name another folder for temporary files: TMPDIR=DIR.",
+    )

@@ -229,10 +229,9 @@ def _rich(kind: Kind) -> Iterator[tuple[str, Record, tuple[str, ...]]]:
     base = examples(kind)[0]
     texts = [str(message["content"]) for message in (*base.completion, *base.rejected)]
     yield "plain texts", base, ("apple", *texts, *(step.text for step in base.steps), *base.soft)
-    if kind == "stepwise":
-        return
     earlier = [{"role": "user", "content": "a pomelo"}, {"role": "assistant", "content": "a citrus"}]
-    yield "earlier turns", replace(base, prompt=[*earlier, _USER]), ("pomelo", "citrus")
+    if kind != "stepwise":  # whose problem may stand without what was said before
+        yield "earlier turns", replace(base, prompt=[*earlier, _USER]), ("pomelo", "citrus")
     yield "a picture", replace(base, prompt=[{"role": "user", "content": [_PICTURE]}]), (_URL,)
     for call, tool in ((_CALL, _TOOL), (_OPENAI_CALL, _OPENAI_TOOL)):
         calling = {"role": "assistant", "content": None, "tool_calls": [call]}

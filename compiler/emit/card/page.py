@@ -41,6 +41,8 @@ _FILES = {
     "private.jsonl": "rows with secrets or personal data, put aside and masked",
 }
 
+_WARNING = 500  # characters of one
+
 _ALWAYS = ("provenance.jsonl", "ledger.jsonl", "limbeck.json")
 
 
@@ -112,10 +114,14 @@ def _rows(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
         *table(("file", "rows"), rows, numbers=1),
         _sum(manifest),
         "",
-        *([f"They have {inputs:,} different inputs. All rows of one input are on one side.", ""] if inputs else []),
-        *[f"- {cell(text)}" for text in manifest["warnings"]],
+        *([f"{_inputs(inputs)} All rows of one input are on one side.", ""] if inputs else []),
+        *[f"- {cell(text, _WARNING)}" for text in manifest["warnings"]],
         *([""] if manifest["warnings"] else []),
     ]
+
+
+def _inputs(n: int) -> str:
+    return "All have one input." if n == 1 else f"They have {n:,} different inputs."
 
 
 def _file(manifest: Json, side: str) -> str:
@@ -130,10 +136,10 @@ def _file(manifest: Json, side: str) -> str:
 def _sum(manifest: Json) -> str:
     emitted, dropped = sum(manifest["rows"].values()), sum(manifest["dropped"].values())
     if not manifest["formed"]:
-        return f"{manifest['read']} rows read = {emitted} emitted + {dropped} not emitted."
+        return f"{manifest['read']:,} rows read = {emitted:,} emitted + {dropped:,} not emitted."
     return (
-        f"{manifest['read']} answers read, {manifest['combined']} of them combined into {manifest['formed']} rows: "
-        f"{emitted} rows emitted, {dropped} answers or rows not."
+        f"{manifest['read']:,} answers read, {manifest['combined']:,} of them combined into {manifest['formed']:,} "
+        f"rows: {emitted:,} rows emitted, {dropped:,} answers or rows not."
     )
 
 
@@ -176,7 +182,8 @@ def _difficulty(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
 
 def _levels(manifest: Json, drawn: Mapping[str, str]) -> list[str]:
     """How much people had to do with the rows, as derived from who wrote and who judged them."""
-    lines = table(("level", "rows"), [(LEVEL_WORDS.get(name, name), n) for name, n in manifest["levels"].items()])
+    rows = [(LEVEL_WORDS.get(name, name), n) for name, n in manifest["levels"].items()]
+    lines = table(("level", "rows"), rows, numbers=1)
     return section("Levels", [*_picture(drawn, "levels", "Rows by level"), *lines] if lines else [])
 
 
@@ -205,6 +212,7 @@ def _again(manifest: Json) -> list[str]:
         *how,
         "This gives the same files, byte for byte, where the store has the same traces of the task with the same",
         "verdicts, and nothing of the following is different. The hashes of the files are in `limbeck.json`.",
+        "Where the store is not `.limbeck/store.db`, name it with `--store`; in Python, with `store=`.",
         "",
         *table(("what", "value"), needs),
     ])  # fmt: skip

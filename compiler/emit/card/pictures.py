@@ -28,6 +28,8 @@ _DARK = """@media (prefers-color-scheme: dark) {
   .p0 { fill: #3fc1a2 } .p1 { fill: #e6b35a } .p2 { fill: #93a4f0 } .p3 { fill: #7d8799 }
 }"""
 _WIDTH, _LINE, _NUMBER, _LETTER = 720, 26, 140, 7.2  # pixels; a letter of 13 px is about so wide
+_NAME = 44  # letters of a name
+_WIDER = dict.fromkeys("MWmw@%", 0.8)  # letters; more than the others
 
 
 def pictures(manifest: Json) -> dict[str, str]:
@@ -134,14 +136,16 @@ def _summed_up(values: Bars) -> Bars:
 
 def _clip(name: str) -> str:
     """A name that fits beside its bar."""
-    from rich.cells import set_cell_size
-
     line = one_line(name) or "(none)"
-    return line if _cells(line) <= 44 else f"{set_cell_size(line, 43).rstrip()}\u2026"
+    if _cells(line) <= _NAME:
+        return line
+    while _cells(line) > _NAME - 1:
+        line = line[:-1]
+    return f"{line.rstrip()}\u2026"
 
 
-def _cells(text: str) -> int:
-    """Width in letters; those of East Asia are twice as wide."""
+def _cells(text: str) -> float:
+    """Width in letters. Those of East Asia are twice as wide, and capitals wider than small ones."""
     from rich.cells import cell_len
 
-    return cell_len(text)
+    return cell_len(text) + sum(_WIDER.get(letter, 0.3 * letter.isupper()) for letter in text)

@@ -23,14 +23,14 @@ def one_line(text: object, most: int = MOST) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}\u2026"
 
 
-def cell(value: object) -> str:
+def cell(value: object, most: int = MOST) -> str:
     """A value inside Markdown: what might be markup is written as a character reference, which never is.
 
     Source: https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", one_line(value)) or "(none)"
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", one_line(value, most)) or "(none)"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0) -> list[str]:

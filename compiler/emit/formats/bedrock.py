@@ -32,6 +32,8 @@ class Bedrock(JsonLines):
 
     def check(self, row: Json) -> list[str]:
         """Check a row by Amazon's rules."""
+        if "tools" in row:
+            return ["there is no place for tools"]
         keys = {"schemaVersion", "messages"}
         if not keys <= set(row) <= {*keys, "system"} or row["schemaVersion"] != VERSION:
             return [f"the row must have schemaVersion {VERSION!r}, 'messages', and beside them no more than system"]

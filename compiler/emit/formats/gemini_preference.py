@@ -38,6 +38,8 @@ class GeminiPreference(JsonLines):
 
     def check(self, row: Json) -> list[str]:
         """Check a row by Vertex's rules."""
+        if "tools" in row:
+            return ["there is no place for tools"]
         keys = {"contents", "completions"}
         if not keys <= set(row) <= {*keys, "system_instruction"}:
             return ["the row must have 'contents', 'completions', and beside them no more than system_instruction"]

@@ -13,6 +13,7 @@ from itertools import pairwise
 from ....records import Json
 from ..record import Kind, Record
 from .base import JsonLines
+from .trl_stepwise import prompt_text
 
 TOKEN = "\u043a\u0438"
 """Ends a step in ``input``."""
@@ -25,7 +26,9 @@ class MathShepherd(JsonLines):
     kinds: tuple[Kind, ...] = ("stepwise",)
 
     def row(self, record: Record) -> Json:
-        """The problem without the words of its prompt, and the steps, numbered."""
+        """The problem without the words of its prompt, and the steps, numbered; null with pictures or tools."""
+        if prompt_text(record) is None:
+            return {"input": None, "label": None}
         steps = [_numbered(step.text.strip(), number) for number, step in enumerate(record.steps, 1)]
         signs = ["+" if good else "-" for good in record.good_steps]
         problem = record.input_text.strip()
@@ -37,7 +40,7 @@ class MathShepherd(JsonLines):
     def check(self, row: Json) -> list[str]:
         """Check that a row can be read back: as many tokens as steps, each step with its number."""
         if set(row) != {"input", "label"} or not all(isinstance(text, str) for text in row.values()):
-            return ["the row must have 'input' and 'label', which are texts"]
+            return ["the row must have 'input' and 'label', which are texts; pictures and tools have no place in them"]
         *steps, end = row["input"].split(TOKEN)
         if not steps or end:
             return ["input must end with the step token"]

@@ -36,6 +36,8 @@ class NovaDPO(JsonLines):
 
     def check(self, row: Json) -> list[str]:
         """Check a row by Amazon's rules."""
+        if "tools" in row:
+            return ["there is no place for tools"]
         messages = row.get("messages")
         if not {"messages"} <= set(row) <= {"messages", "system"} or not isinstance(messages, list) or not messages:
             return ["the row must have 'messages', a list that is not empty, and beside it no more than system"]

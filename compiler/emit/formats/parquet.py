@@ -14,13 +14,13 @@ from typing import Any
 import orjson
 
 from ....records import Json
-from ..record import KINDS, Kind, Record, text_of
+from ..record import KINDS, Kind, Record
 from ._calls import call_of, openai_tool
 from ._parquet import COLUMN_TYPES, ParquetRows, Shape, empty_file, kind_of, need_pyarrow, shard_name
 from ._trl import in_column, turns
 from .base import Written
 from .prm800k import RATINGS
-from .trl_stepwise import is_text, step_problems
+from .trl_stepwise import NO_TEXT, chat_text, is_text, step_problems
 
 CHATS = ("prompt", "completion", "chosen", "rejected")
 """Columns of messages."""
@@ -44,7 +44,7 @@ class Parquet:
         need_pyarrow()
         row = {"prompt": _chat(record.prompt), **_LEARNED[record.kind](record)}
         if record.kind == "stepwise":
-            row["prompt"] = text_of(row["prompt"])
+            row["prompt"] = chat_text(row["prompt"])
         if record.tools:
             row["tools"] = _json([openai_tool(tool) for tool in record.tools])
         return row | {name: v if name in COLUMN_TYPES else _json(v) for name, v in record.columns.items()}
@@ -178,7 +178,7 @@ def _is_call(call: Any) -> bool:
 
 
 def _steps(row: Json) -> list[str]:
-    problems = [] if is_text(row["prompt"]) else ["prompt is empty or no text"]
+    problems = [] if is_text(row["prompt"]) else [f"prompt {NO_TEXT}"]
     problems += step_problems(row["completions"], row["labels"])
     if problems:
         return problems

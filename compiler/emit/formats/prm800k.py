@@ -13,7 +13,7 @@ from ....records import Json
 from ..record import Kind, LabelledStep, Record
 from ._json import json_text
 from .base import JsonLines
-from .trl_stepwise import is_text
+from .trl_stepwise import NO_TEXT, is_text, prompt_text
 
 RATINGS = {"positive": 1, "neutral": 0, "negative": -1}
 """Labels of steps as PRM800K has them."""
@@ -26,11 +26,11 @@ class PRM800K(JsonLines):
     kinds: tuple[Kind, ...] = ("stepwise",)
 
     def row(self, record: Record) -> Json:
-        """The problem without the words of its prompt, the known answer, and the steps."""
+        """The problem without the words of its prompt, null with pictures or tools; the known answer; the steps."""
         wrong = any(step.label == "negative" for step in record.steps)
         return {
             "question": {
-                "problem": record.input_text,
+                "problem": None if prompt_text(record) is None else record.input_text,
                 "ground_truth_answer": _known_answer(record.known),
             },
             "label": {
@@ -48,7 +48,7 @@ class PRM800K(JsonLines):
             said = [(step["text"], step["rating"]) for step in steps]
         except (KeyError, IndexError, TypeError):
             return ["the row is not of PRM800K's form"]
-        problems = [] if is_text(problem) else ["the problem is empty or no text"]
+        problems = [] if is_text(problem) else [f"the problem {NO_TEXT}"]
         if not isinstance(answer, str | None):
             problems.append("ground_truth_answer is no text")
         if not said:

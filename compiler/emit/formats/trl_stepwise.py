@@ -1,12 +1,13 @@
 """TRL's format for process reward models (PRMTrainer): a prompt, steps, and whether each is right.
 
 Rules: https://huggingface.co/docs/trl/dataset_formats (stepwise supervision, which has a standard form only: texts, no
-messages). So the prompt is the text of its messages. Labels are true or false; whether a neutral step counts as true is
-for the user to say (TRL's own script for PRM800K makes it false).
+messages). So the prompt is the text of its messages; pictures and tools have no place in it. Labels are true or false;
+whether a neutral step counts as true is for the user to say (TRL's own script for PRM800K makes it false).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ....records import Json
@@ -25,7 +26,7 @@ class TRLStepwise(JsonLines):
     def row(self, record: Record) -> Json:
         """Text of the prompt, texts of the steps and their labels."""
         return {
-            "prompt": text_of(turns(record.prompt)),
+            "prompt": prompt_text(record),
             "completions": [step.text for step in record.steps],
             "labels": record.good_steps,
             **record.columns,
@@ -34,9 +35,26 @@ class TRLStepwise(JsonLines):
     def check(self, row: Json) -> list[str]:
         """Check a row by what PRMTrainer takes."""
         return column_problems(row, ["prompt", "completions", "labels"]) or [
-            *([] if is_text(row["prompt"]) else ["prompt is empty or no text"]),
+            *([] if is_text(row["prompt"]) else [f"prompt {NO_TEXT}"]),
             *step_problems(row["completions"], row["labels"]),
         ]
+
+
+NO_TEXT = "is empty or no text (pictures and tools have no place in it)"
+
+
+def prompt_text(record: Record) -> str | None:
+    """The prompt as one text; None, for ``check`` to see, where there are pictures or tools, which would be lost."""
+    return None if record.tools else chat_text(turns(record.prompt))
+
+
+def chat_text(messages: Sequence[Json]) -> str | None:
+    """Messages as one text; None where there are pictures, calls of tools, or what these gave back."""
+    plain = all(
+        isinstance(message["content"], str) and message["role"] != "tool" and not message.get("tool_calls")
+        for message in messages
+    )
+    return text_of(messages) if plain else None
 
 
 def step_problems(steps: Any, labels: Any) -> list[str]:

@@ -93,7 +93,7 @@ def by_prompt(answers: Iterable[Answer], making: Making) -> Iterator[list[Shown]
 def _prompt_key(shown: Shown) -> Any:
     """Predictor, prompt and tools as one value. That of plain text is had without writing JSON."""
     predictor, chat = shown.answer.step.predictor, shown.chat
-    if not chat.tools and all(len(message) == 2 and type(message["content"]) is str for message in chat.prompt):
+    if not chat.tools and all(len(message) == 2 and type(message.get("content")) is str for message in chat.prompt):
         return predictor, *(text for message in chat.prompt for text in message.values())
     return orjson.dumps([predictor, chat.prompt, chat.tools])
 
@@ -120,10 +120,14 @@ def distinct(
 
 def _text(chat: Rendered) -> str:
     """What an answer says. Two calls of a tool are the same whatever their ids."""
-    calls = [call.get("function", call) for message in chat.completion for call in message.get("tool_calls") or ()]
+    calls = [_called(call) for message in chat.completion for call in message.get("tool_calls") or ()]
     said = chat.trimmed or "\n".join(str(message.get("content") or "") for message in chat.completion)
     said = said.strip()
     return f"{said}\0{calls}" if calls else said
+
+
+def _called(call: Any) -> Any:
+    return call.get("function", call) if isinstance(call, dict) else call
 
 
 def combine(same: Iterable[Shown], making: Making) -> None:

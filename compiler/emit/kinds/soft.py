@@ -32,9 +32,14 @@ class Soft:
 
 
 def _label(answer: Answer, fields: tuple[str, ...]) -> str | None:
-    """The label of an answer as text, as rows are counted by it; None where a field has no value."""
+    """The label of an answer as text, as rows are counted by it; None where a field has no value.
+
+    Of several predictors each has fields of its own; it is those of this step that count. Their order is not that of
+    the outputs, which some adapters leave to the LM.
+    """
     outputs = answer.step.outputs or {}
-    values = [outputs.get(name) for name in fields or [name for name in outputs if name != REASONING]]
+    names = fields or sorted(outputs.keys() - {REASONING})
+    values = [outputs[name] for name in names if name in outputs]
     return None if not values or None in values else " / ".join(str(value) for value in values)
 
 

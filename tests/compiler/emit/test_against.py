@@ -220,7 +220,8 @@ def test_lines_of_a_text_file_count(tmp_path):
     [
         ("t.jsonl", b'{"a": "b"}\n{"a": \n', r"t\.jsonl:2"),
         ("t.txt", b"one\ntwo\n\xff\n", r"t\.txt.*not UTF-8"),
-        ("t.xlsx", b"", "unknown kind of file"),
+        ("t.txt", b"\xef\xbb\xbf\n \n", r"t\.txt has no text"),
+        ("t.xlsx", b"", r"unknown kind of file '\.xlsx'\nTest data is read from .* and from \.txt"),
         ("t.csv", b"", "has no rows"),
     ],
 )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
+import dspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.compiler.emit import dataset
+from limbeck.compiler.emit.choices import make_choices
 from limbeck.compiler.emit.formats.base import get_format
 from limbeck.compiler.emit.record import Answer, Record
 from limbeck.compiler.keep.ledger import Ledger
 from limbeck.errors import OutputError, UsageError
-from limbeck.records import Candidate, Failure, Verdict
+from limbeck.records import Candidate, Failure, Step, Verdict
 
 HALVES = {"train": 0.5, "val": 0.5}
 SYSTEM = """\
@@ -319,3 +324,63 @@ def test_rows_above_a_level_go_to_the_ledger(export, tmp_path, program, trace, r
     details = [entry["detail"] for entry in read_lines(tmp_path / "out" / "ledger.jsonl")]
     assert len(details) == 7 - highest
     assert f"| highest level | {highest} |" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_what_is_near_a_later_call_of_a_trace_is_on_its_side(export, tmp_path, trace, read_lines):
+    """Each input of a predictor counts, not only the first one of a trace."""
+
+    def calls(*texts):
+        return [Step("self", {"query": text}, {"found": text[:9]}) for text in texts]
+
+    texts = [" ".join(f"{n}w{word}" for word in range(40)) for n in range(40)]
+    traces = [trace(f"first {n}", steps=calls(texts[n], texts[20 + n])) for n in range(20)]
+    traces += [trace(f"second {n}", steps=calls(texts[20 + n])) for n in range(20)]
+    export(traces, out=tmp_path / "out", program=dspy.Predict("query -> found"), split=HALVES, dedup="none")
+    sides = Counter()
+    for side in HALVES:
+        sides.update({row["messages"][-1]["content"] for row in read_lines(tmp_path / "out" / f"{side}.jsonl")})
+    assert (len(sides), set(sides.values())) == (40, {1})
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3, 7])
+def test_an_export_that_is_stopped_after_reading_leaves_nothing(export, tmp_path, program, trace, turn):
+    """Between stages, and between rows that are written."""
+    turns = []
+
+    def go_on():
+        turns.append(None)
+        if len(turns) == turn:
+            raise KeyboardInterrupt
+
+    source, choices = dataset.Source(program=program), make_choices({})
+    with pytest.raises(KeyboardInterrupt):
+        dataset.export([trace(f"t{n}") for n in range(4)], source, choices, out=tmp_path / "out", go_on=go_on)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path):
+    """Also where the last bytes are refused only as files are closed."""
+    child = CHILD.format(out=str(tmp_path / "out"))
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=False)
+    assert done.stdout == "OutputError\n", done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+CHILD = """
+import resource
+from pathlib import Path
+import dspy
+from limbeck.compiler.emit import dataset
+from limbeck.compiler.emit.choices import Choices
+from limbeck.errors import OutputError
+from limbeck.records import Example, Step, Trace, Verdict
+
+traces = [Trace(f"{{n:032x}}", "t", Example({{"q": "x" * 10_000}}), "c", "lm", prediction={{"a": str(n)}},
+                steps=[Step("self", {{"q": "x" * 10_000}}, {{"a": str(n)}})], verdicts=[Verdict("metric", True, 1.0)])
+          for n in range(200)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    dataset.export(traces, dataset.Source(program=dspy.Predict("q -> a")), Choices(), out=Path({out!r}))
+except OutputError:
+    print("OutputError")
+"""

@@ -76,8 +76,8 @@ def test_the_report_explains_and_marks(item, run):
     """Thresholds, what was compared, each match with its test row and the shared words marked."""
     long = "Some words before it. " * 40
     _, _, _, report = run([item(f"{long}{QUESTION} ```end``` {long}")], QUESTION)
-    assert "1 rows contain test data" in report
-    assert "1 texts in 1 rows of test data" in report
+    assert "1 row contains test data, and is in `contaminated.jsonl`." in report
+    assert "compared with 1 text in 1 row of test data." in report
     assert "| `t.jsonl` | 1 |" in report
     assert "50% of" in report
     assert "--overlap" in report
@@ -91,8 +91,17 @@ def test_a_report_is_written_where_nothing_is_found(item, run):
     out, _, rows, report = run([item("What is the weather like?")], QUESTION)
     assert len(out) == 1
     assert rows == []
-    assert "No row contains any" in report
+    assert "No row contains test data" in report
     assert "## Matches" not in report
+    assert ROWS not in report
+
+
+def test_the_report_tells_what_does_not_count(item, run):
+    """A text that most test rows have, in words that fit their number."""
+    *_, report = run([item(QUESTION)], *[f"Answer yes or no: is {n} odd?" for n in range(4)])
+    assert "in many test rows" not in report
+    (*_, report) = run([item(QUESTION)], *["Answer yes or no, please, and nothing else"] * 4)
+    assert "1 text in 4 rows of test data. 1 of them is in many test rows, and does not count." in report
 
 
 def test_the_report_shows_the_first_of_many(item, run):

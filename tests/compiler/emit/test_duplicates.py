@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import dspy
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from limbeck.compiler.emit.duplicates import digest_of, drop_duplicates, drop_ne
 from limbeck.compiler.emit.record import Answer
 from limbeck.compiler.emit.spool import Item, Spool
 from limbeck.compiler.keep.ledger import Ledger
+from limbeck.records import Step
 
 
 @pytest.fixture
@@ -144,3 +146,23 @@ def test_what_exact_and_normalised_take_for_the_same(record, text, other, exact,
     assert (digest_of(rows[0], "exact") == digest_of(rows[1], "exact")) is exact
     assert (digest_of(rows[0], "normalised") == digest_of(rows[1], "normalised")) is normalised
     assert len(digest_of(rows[0], "near")) == 16
+
+
+class Voted(dspy.Module):
+    """Two predictors with one signature, and one that asks something else of the same text."""
+
+    def __init__(self):
+        super().__init__()
+        self.voters = [dspy.Predict("text -> spam: bool"), dspy.Predict("text -> spam: bool")]
+        self.urgent = dspy.Predict("text -> urgent: bool")
+
+
+@pytest.mark.parametrize("dedup", ["exact", "normalised", "near"])
+@pytest.mark.parametrize("kind", ["sft", "prompts", "soft"])
+def test_the_same_text_for_another_predictor_is_another_question(export, tmp_path, trace, kind, dedup):
+    """Whatever is said of it; but two that have the same signature ask the same."""
+    inputs = {"text": " ".join(f"word{n}" for n in range(200))}
+    said = {"voters[0]": {"spam": True}, "voters[1]": {"spam": True}, "urgent": {"urgent": True}}
+    one = trace(steps=[Step(name, inputs, outputs) for name, outputs in said.items()])
+    result = export([one], out=tmp_path / "out", program=Voted(), format="parquet", kind=kind, dedup=dedup)
+    assert (result.emitted, dict(result.dropped)) == (2, {"duplicate": 1})

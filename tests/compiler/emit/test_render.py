@@ -15,7 +15,7 @@ import pytest
 from dspy.adapters.baml_adapter import BAMLAdapter
 
 from limbeck.compiler.emit.record import PROGRAM
-from limbeck.compiler.emit.render import NotRenderable, renderers
+from limbeck.compiler.emit.render import NotRenderable, renderers, same_signatures
 from limbeck.compiler.generate.rollout import run_program
 from limbeck.compiler.lm.adapters import ADAPTERS, WRITERS, make_adapter
 from limbeck.compiler.lm.model import gateway_lm, route_predictors
@@ -388,3 +388,14 @@ def test_an_answer_that_could_not_be_parsed_is_its_text_where_it_is_wanted(lab):
     ]
     with pytest.raises(NotRenderable, match="output field without a value"):
         renderers(dspy.Predict("q -> a"), "bare", "chat")["self"](step)
+
+
+def test_predictors_with_one_signature_are_known_by_the_first():
+    """Voters, as of an ensemble; another instruction is another signature."""
+    program = dspy.Module()
+    program.voters = [dspy.Predict("q -> a"), dspy.Predict("q -> a")]
+    program.other = dspy.Predict(dspy.Signature("q -> a", "Say it backwards."))
+    program.third = dspy.Predict("q -> b")
+    assert same_signatures(program) == {
+        "voters[0]": "voters[0]", "voters[1]": "voters[0]", "other": "other", "third": "third",
+    }  # fmt: skip

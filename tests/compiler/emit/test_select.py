@@ -15,7 +15,7 @@ from limbeck.compiler.emit.render import names_of, renderers
 from limbeck.compiler.emit.select import Wanted, select
 from limbeck.compiler.keep.ledger import Ledger
 from limbeck.errors import TargetError, UsageError
-from limbeck.records import Call, Candidate, Failure, Step
+from limbeck.records import Call, Candidate, Example, Failure, Step
 
 
 def emit(traces, program, *, prompt="bare", adapter="chat", candidate=None, predictor=None, held_out=(), **fields):
@@ -219,3 +219,10 @@ def test_rows_read_are_rows_emitted_and_rows_in_the_ledger(program, trace, drawn
 
     records, ledger = emit([make(*item) for item in drawn], program)
     assert ledger.n_read == len(drawn) == len(records) + ledger.n_dropped
+
+
+def test_inputs_that_have_no_identity_cost_their_trace(program, trace):
+    """A store keeps integers of any size; JSON as it is compared and written has 64 bits."""
+    odd = replace(trace(), id="t0", example=Example({"ticket": 1 << 70}))
+    records, ledger = emit([odd, trace("fine")], program)
+    assert (len(records), ledger.reasons()) == (1, {"cannot be written as JSON": 1})

@@ -154,6 +154,18 @@ def test_several_parquet_files_are_one_split(export, tmp_path, program, traces):
     assert {one.state for one in found} == {"edited"}
 
 
+def test_a_parquet_file_whose_text_is_none_is_named(export, tmp_path, program, traces):
+    """Bytes that are no UTF-8 are no traceback."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    export(traces, out=tmp_path / "p", program=program, format="parquet")
+    broken = pa.StringArray.from_buffers(1, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff"))
+    pq.write_table(pa.table({"prompt": broken}), tmp_path / "p" / "train.parquet")
+    with pytest.raises(DataError, match=r"train\.parquet cannot be read"):
+        explain(tmp_path / "p", "train:1")
+
+
 def test_a_file_with_a_byte_order_mark(export, tmp_path, program, traces):
     """Azure wants one; the first line's hash is that of the row."""
     export(traces, out=tmp_path / "a", program=program, format="azure")

@@ -32,6 +32,7 @@ def said(text: str) -> list[str]:
         ("\ud800 x \udfff", ["x"]),
         ("a\\nb \\u00e9t\\u00c9 \\xa0c", ["a", "b", "été", "c"]),
         ("x² ½ 3.5", ["x2", "1", "2", "3", "5"]),
+        ("[EMAIL_12], [IP_1] [EMAIL_x] [MAIL_1]", ["email", "ip", "email", "x", "mail", "1"]),
         ("", []),
         ("\x00\n\t", []),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,10 @@ def test_unwritable_file(tmp_path: Path) -> None:
     """A file that cannot be written is one clear error."""
     with pytest.raises(OutputError, match="cannot be written"):
         Ledger().write(tmp_path / "missing" / "ledger.jsonl")
+
+
+def test_no_room_for_temporary_files_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is said to be one, with what to do."""
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", lambda max_size: Path("/dev/full").open("wb", buffering=0))  # noqa: SIM115  # gone with the ledger
+    with pytest.raises(OutputError, match=r"the ledger cannot be written to .*: No space left on device"):
+        Ledger().dropped("row", "duplicate")

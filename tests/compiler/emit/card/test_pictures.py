@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,18 @@ def test_bars_are_as_long_as_their_numbers():
     assert long == 2 * short
     words = [text.text for text in root.iter(f"{SVG}text")]
     assert words == ["Rows by label", "spam", "100 (66.7%)", "ham", "50 (33.3%)"]
+
+
+@pytest.mark.parametrize("letter", ["W", "E", "m", "字", "i"])
+def test_long_names_are_cut_to_fit(letter):
+    """However wide their letters are, by their width in the font that most browsers take; a short one is whole."""
+    widths = {"W": 12.9, "E": 8.9, "m": 12.7, "字": 13, "i": 3.6}
+    _, text, _ = ET.fromstring(bars("t", [(letter * 80, {"rows": 1})])).iter(f"{SVG}text")
+    name, x = text.text, float(text.get("x"))
+    assert name.endswith("\u2026")
+    assert len(name) > 20
+    assert widths[letter] * len(name) <= x
+    assert ">spam and HAM<" in bars("t", [("spam and HAM", {"rows": 1})])
 
 
 def test_parts_have_their_colours_and_a_legend():

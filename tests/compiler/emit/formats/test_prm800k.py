@@ -73,7 +73,7 @@ def test_the_right_answer_is_a_text(known, answer, record):
 @pytest.mark.parametrize(
     ("problem", "steps", "told"),
     [
-        ("", [("One.", "positive")], "the problem is empty or no text"),
+        ("", [("One.", "positive")], "the problem is empty or no text (pictures and tools have no place in it)"),
         ("Why?", [], "there is no step"),
         ("Why?", [("One.", "positive"), (" ", "positive")], "step 1 is empty or no text"),
         ("Why?", [("One.", "negative"), ("Two.", "positive")], "there are steps after the first wrong one"),

@@ -49,7 +49,8 @@ def test_each_kind_has_the_columns_that_its_trainers_read(record):
         ("trl-unpaired", {"prompt": [USER], "completion": [ANSWER]}, "no column 'label'"),
         ("trl-prompts", {"prompt": [SYSTEM]}, "prompt: there is no user's message"),
         ("trl-prompts", {"answer": "tech"}, "no column 'prompt'"),
-        ("trl-stepwise", {"prompt": "", "completions": ["One."], "labels": [True]}, "prompt is empty or no text"),
+        ("trl-stepwise", {"prompt": "", "completions": ["One."], "labels": [True]},
+         "prompt is empty or no text (pictures and tools have no place in it)"),
         ("trl-stepwise", {"prompt": "x", "completions": [], "labels": []}, "there is no step"),
         ("trl-stepwise", {"prompt": "x", "completions": ["One."], "labels": []},
          "there must be as many labels as steps"),
@@ -102,3 +103,17 @@ def test_no_column_takes_the_name_of_another_or_of_an_argument(record):
 def test_a_record_tells_whether_tools_come_up_in_it(given, has, record):
     """A log may have calls without the schemas of what was called."""
     assert record([USER, ANSWER], **given).has_tools is has
+
+
+CALLING = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "name": "find", "arguments": {}}]}
+TOOLED = [USER, CALLING, {"role": "tool", "tool_call_id": "c", "content": "found"}]
+PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]
+
+
+@pytest.mark.parametrize("name", ["trl-stepwise", "axolotl", "math-shepherd", "prm800k", "parquet", "hf"])
+@pytest.mark.parametrize("prompt", [PICTURE, TOOLED])
+def test_what_no_text_has_is_not_written_into_steps_as_python(record, name, prompt):
+    """Pictures and calls have no place in a prompt that is a text: the row is refused, not stripped."""
+    made = record(kind="stepwise", prompt=prompt, completion=(), steps=STEPS, input_text="Why?")
+    target = get_format(name)
+    assert "no place in" in "; ".join(target.check(target.row(made)))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.records import Failure, Verdict
+from limbeck.records import Call, Failure, Step, Verdict
 
 
 def said(messages):
@@ -211,3 +211,17 @@ def test_the_first_pair_is_the_strongest_contrast(make, tried, sums, scores, mos
     chosen = Counter(record.first.id for record in records)
     able = sum(score >= min(scores) + 0.1 - 1e-9 for score in scores)
     assert len(chosen) == min(most, able)
+
+
+@pytest.mark.parametrize("calls", [["odd"], [{"id": "1"}], [{"function": None}]])
+def test_messages_of_any_form_are_compared(make, trace, sums, calls):
+    """Sent ones may have no content, and calls of tools that are none."""
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "tool_calls": [{"id": "1"}]}]
+    traces = [
+        trace("q", team, passed=team == "a", steps=[
+            Step("self", {"ticket": "q"}, {"team": team}, [Call("lm", messages, team, tool_calls=calls)]),
+        ])
+        for team in "ab"
+    ]  # fmt: skip
+    (record,), _ = make("preference", traces, sums, prompt="sent")
+    assert (record.completion[0]["content"], record.rejected[0]["content"]) == ("a", "b")

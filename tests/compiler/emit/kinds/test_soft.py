@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import dspy
 from hypothesis import given
 from hypothesis import strategies as st
+
+from limbeck.records import Step
 
 
 def test_a_label_has_the_share_of_the_answers_that_gave_it(make, tried, sums):
@@ -52,3 +55,17 @@ def test_shares_add_up_to_one_whatever_the_order(make, tried, sums, drawn, shuff
         assert math.isclose(sum(record.soft.values()), 1)
         assert list(record.soft.items()) == list(other.soft.items())
         assert record.id == other.id
+
+
+def test_of_several_predictors_each_has_labels_of_its_own(make, tried, sums):
+    """A field that only another predictor has is none that is missing."""
+    (record,), _ = make("soft", [tried("4"), tried("4", n=1)], sums, fields=("team", "answer"))
+    assert record.soft == {"4": 1.0}
+
+
+def test_the_order_of_outputs_makes_no_other_label(make, trace):
+    """Some adapters leave it to the LM."""
+    steps = [Step("self", {"q": "?"}, outputs) for outputs in ({"a": "x", "b": "y"}, {"b": "y", "a": "x"})]
+    traces = [trace("?", steps=[step], attempt=n) for n, step in enumerate(steps)]
+    (record,), _ = make("soft", traces, dspy.Predict("q -> a, b"))
+    assert record.soft == {"x / y": 1.0}

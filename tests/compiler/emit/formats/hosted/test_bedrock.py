@@ -48,7 +48,8 @@ def test_words_that_make_training_fail_are_refused(text, record):
     [
         ({}, "the row must have schemaVersion 'bedrock-conversation-2024', 'messages',"),
         ({**row_of(said("user", "a")), "schemaVersion": "2"}, "the row must have schemaVersion"),
-        (row_of(said("user", "a"), said("assistant", "b"), tools=[]), "the row must have schemaVersion"),
+        (row_of(said("user", "a"), said("assistant", "b"), tools=[]), "there is no place for tools"),
+        (row_of(said("user", "a"), said("assistant", "b"), more=1), "the row must have schemaVersion"),
         (row_of(), "'messages' must be a list that is not empty"),
         (row_of("x"), "message 0: it must have a role and content, and nothing else"),
         (row_of(said("system", "a")), "message 0: role 'system' is neither user nor assistant"),
