@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
@@ -168,13 +169,7 @@ class Choices:
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:
                 raise UsageError(f"{name}={value!r} is no share.", hint="Give a number over 0, at most 1.")
-        for name in ("max_pairs", "per_input", "limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name}={value!r} is too small.", hint="Give 1 or more.")
-        for name in ("max_pairs", "per_input", "limit", "seed"):
-            if (getattr(self, name) or 0).bit_length() > _BITS:
-                raise UsageError(f"The number for {name} is too large.", hint=f"Give one of at most {_BITS} bits.")
+        self._check_counts()
         if self.dedup == "semantic" and not self.embedder:
             raise UsageError(
                 "Semantic duplicates need a model that embeds texts.", hint="Name one: --embedder PROVIDER/MODEL."
@@ -187,6 +182,15 @@ class Choices:
             raise UsageError(
                 f"max_level={self.max_level!r} is no level.", hint="Levels are 1 to 6; see docs/verifiers.md."
             )
+
+    def _check_counts(self) -> None:
+        for name in ("max_pairs", "per_input", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name}={value!r} is too small.", hint="Give 1 or more.")
+        for name in ("max_pairs", "per_input", "limit", "seed"):
+            if (getattr(self, name) or 0).bit_length() > _BITS:
+                raise UsageError(f"The number for {name} is too large.", hint=f"Give one of at most {_BITS} bits.")
 
     def as_json(self) -> Json:
         """Everything, as it stands in the manifest."""
@@ -242,7 +246,7 @@ def _several(value: Any) -> Any:
     """Names or paths, or one of them, as a tuple of names; what is neither, or has no order, others will refuse."""
     if isinstance(value, str | Path):
         return (str(value),)
-    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping | Set):
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping | AbstractSet):
         return value
     return tuple(str(item) if isinstance(item, Path) else item for item in value)
 

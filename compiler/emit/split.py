@@ -18,7 +18,7 @@ from .order import scatter
 from .spool import Numbers, Spool
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
-_TAKEN = ("provenance", "ledger", "limbeck")
+_TAKEN = ("provenance", "ledger", "limbeck", "contaminated", "private")
 _FORM = "Write it like train=0.9,val=0.1."
 
 ONE_SIDE: Mapping[str, float] = {"train": 1.0}

@@ -7,7 +7,6 @@ hundred bytes of numbers in columns. What decides works on the columns; what is 
 
 from __future__ import annotations
 
-import math
 import os
 from array import array
 from collections.abc import Callable, Iterable
@@ -214,8 +213,3 @@ def _number(names: dict[str, int], name: str) -> int:
     if name not in names and len(names) >= MOST_NAMES:
         name = OTHER
     return names.setdefault(name, len(names))
-
-
-def finite(score: float) -> float:
-    """A score to compare with; the worst where it is no number."""
-    return score if math.isfinite(score) else -math.inf

@@ -7,7 +7,7 @@ https://huggingface.co/docs/hub/datasets-manual-configuration: files named ``dat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ....records import Json
 from ._parquet import SHARD
@@ -36,5 +36,15 @@ def configs(paths: Mapping[str, str], rows: Mapping[str, int]) -> list[Json]:
         paths: File of each split, or a pattern that finds its files, relative to the directory; of any format.
         rows: Rows of each split. Those without any are left out: ``datasets`` fails on them.
     """
-    files = [{"split": split.replace("-", "_"), "path": path} for split, path in paths.items() if rows[split]]
-    return [{"config_name": "default", "data_files": files}]
+    files: dict[str, str] = {}
+    for split, path in paths.items():
+        if rows[split]:
+            files[_free(split.replace("-", "_"), files)] = path
+    return [{"config_name": "default", "data_files": [{"split": name, "path": path} for name, path in files.items()]}]
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name of a split that is no other's; ``all`` means all of them."""
+    while name == "all" or name in taken:
+        name += "_"
+    return name

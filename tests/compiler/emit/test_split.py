@@ -35,6 +35,7 @@ def test_a_split_is_read_in_its_order():
         ("train=1.5,val=-0.5", "Bad share of split 'train': 1.5."),
         ("train=nan", "Bad share of split 'train': nan."),
         ("../train=1", "Bad name of a split: '../train'."),
+        ("private=1", "Bad name of a split: 'private', which another file has."),
         ("provenance=1", "Bad name of a split: 'provenance', which another file has."),
     ],
 )

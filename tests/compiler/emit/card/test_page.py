@@ -190,3 +190,20 @@ def test_what_other_stages_found_is_shown():
     found = tables(dataset_card(manifest).split("\n---\n", 1)[1])
     assert found["Contamination"][1:] == [["contaminated", "3"]]
     assert found["Secrets and personal data"][1:] == [["masked", "2"], ["rows: email", "2"]]
+
+
+def test_a_long_warning_is_whole(export, tmp_path, program, trace):
+    """What is wrong stands at its end."""
+    licence = "a licence of our own that allows whatever is allowed by nobody else, for as long as it is not forbidden"
+    export([trace(meta={"licence": licence})], out=tmp_path / "out", program=program)
+    assert f"- licence '{licence}' of 1 row is no known id; it is kept as it stands" in body(tmp_path / "out/README.md")
+
+
+def test_numbers_fit_their_words(export, tmp_path, program, trace):
+    """Thousands are told apart, and one input is one."""
+    traces = [trace(attempt=n, passed=n == 0) for n in range(1001)]
+    export(traces, out=tmp_path / "out", program=program)
+    words = body(tmp_path / "out/README.md")
+    assert "1,001 rows read = 1 emitted + 1,000 not emitted." in words
+    assert "All have one input. All rows of one input are on one side." in words
+    assert "Where the store is not `.limbeck/store.db`, name it with `--store`" in words

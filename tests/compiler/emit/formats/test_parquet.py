@@ -194,6 +194,15 @@ def test_the_header_names_splits_that_have_rows():
     assert configs(paths, {"train": 2, "val-x": 1, "test": 0}) == [{"config_name": "default", "data_files": files}]
 
 
+def test_splits_have_names_that_datasets_takes():
+    """``all`` means all of them there, and two may become the same; each has its own."""
+    paths = {name: f"{name}.jsonl" for name in ("a-b", "a_b", "all")}
+    (config,) = configs(paths, dict.fromkeys(paths, 1))
+    assert {file["split"]: file["path"] for file in config["data_files"]} == {
+        "a_b": "a-b.jsonl", "a_b_": "a_b.jsonl", "all_": "all.jsonl"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
