@@ -273,7 +273,8 @@ def define(
         decorated: Callable[..., None] = run
         for option in reversed([*options, *_COMMON]):
             decorated = option(decorated)
-        made = click.command(name, cls=Sectioned)(decorated)
+        # Said here too: a command keeps the first names that it is asked with, be it without the group.
+        made = click.command(name, cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})(decorated)
         made.sections = sections or {}
         return made
 

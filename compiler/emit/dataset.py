@@ -15,9 +15,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import numpy as np
-import orjson
-
 from ...records import Candidate, Json, Outcome, Trace
 from ..keep.ledger import Ledger
 from .against import TestTexts, file_texts
@@ -25,34 +22,32 @@ from .apart import inputs_of
 from .choices import Choices
 from .decontaminate import REASON, Quarantine, decontaminate
 from .duplicates import drop_duplicates
-from .formats.base import Format, RowFile, Written
+from .formats.base import Format, Written
 from .kinds import MAKERS
 from .kinds.base import Making
 from .kinds.unpaired import weights
 from .labels import label_fields
-from .licences import Licences
 from .manifest import write_manifest
 from .mix import mix
 from .order import ordered
-from .outdir import LineFile, new_directory, writing
+from .outdir import new_directory
 from .privacy import PrivateReport, masked_texts, private
 from .private.masking import mask_json
-from .provenance import placed
 from .render import names_of, renderers, same_signatures
 from .result import DatasetResult
 from .select import Wanted
 from .split import place
 from .spool import Numbers, Spool
 from .stream import Neighbours, check, fill, make
-from .tally import Tally, tally_columns
 from .words import with_words
+from .write import planned, write_rows
 
 if TYPE_CHECKING:
     import dspy
 
     from .record import Kind, Record
 
-PROVENANCE, LEDGER = "provenance.jsonl", "ledger.jsonl"
+LEDGER = "ledger.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,10 +116,10 @@ def export(
         warnings = _reduce(spool, near, choices)
         go_on()
         sides, more = place(spool, choices.split, choices.seed, near.of_inputs(), stratify=choices.stratify != "")
-        written = _told(spool, target, kind, source.task, list(choices.split), sides)
+        written = planned(spool, target, kind, source.task, list(choices.split), sides)
         note(f"writing {int(spool.alive.sum()):,} rows")
         order = _each(ordered(spool, choices.seed, shuffle=choices.shuffle), go_on)
-        tally, licences = _write(spool, work, target, written, sides, order)
+        tally, licences = write_rows(spool, work, target, written, sides, order)
         warnings += [*more, *licences.warnings(choices.licence), *_few(written, target, ledger.reasons())]
         result = _result(out, choices, written, spool, warnings)
         ledger.check()
@@ -200,57 +195,10 @@ def _reduce(spool: Spool, near: Neighbours, choices: Choices) -> list[str]:
     return mix(spool, choices)
 
 
-def _write(
-    spool: Spool, work: Path, target: Format, written: Written, sides: Numbers, order: Iterable[int]
-) -> tuple[Json, Licences]:
-    """Write rows, their provenance, and what the target wants beside them; return counts and licences of the rows."""
-    names, sources = list(written.rows), list(spool.sources)
-    lines = dict.fromkeys(names, 0)
-    tally, licences = Tally(), Licences()
-    with ExitStack() as stack:
-        files = [stack.enter_context(_open(work / path, target, written)) for path in written.paths.values()]
-        origins = stack.enter_context(LineFile(work / PROVENANCE))
-        for index in order:
-            row, origin = spool.read(index)
-            name = names[sides[index]]
-            lines[name] += 1
-            files[sides[index]].write(row)
-            origins.write(placed(origin, name, lines[name], row))
-            spool.ledger.emitted()
-            tally.add(origin)
-            meta = orjson.loads(origin)["meta"] if b'"licen' in origin else {}
-            licences.count(sources[spool.columns.source[index]], meta)
-    for name, content in target.beside(written).items():
-        with writing(work / name):
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).write_bytes(content)
-    return {**tally.as_json(), **tally_columns(spool, names, sides)}, licences
-
-
 def _each(rows: Numbers, go_on: Callable[[], object]) -> Iterator[int]:
     for row in rows.tolist():
         go_on()
         yield row
-
-
-def _told(spool: Spool, target: Format, kind: Kind, task: str, names: list[str], sides: Numbers) -> Written:
-    """What is going to be written."""
-    counts = np.bincount(sides[spool.alive], minlength=len(names))
-    return Written(
-        task,
-        kind,
-        dict(zip(names, counts.tolist(), strict=True)),
-        {name: target.path(name) for name in names},
-        positives=int((spool.columns.good[spool.alive] == 1).sum()),
-        tools=bool(spool.columns.tools[spool.alive].any()),
-        columns=spool.extra,
-    )
-
-
-def _open(path: Path, target: Format, written: Written) -> RowFile:
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return target.open(path, written)
 
 
 def _few(written: Written, target: Format, dropped: Mapping[str, int]) -> list[str]:

@@ -7,6 +7,7 @@ removed by whoever writes to the same place next (docs/decisions/0035-card.md).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -20,6 +21,7 @@ from uuid import uuid4
 from ...errors import OutputError
 
 _ELSEWHERE = "Give --out a directory that does not exist yet."
+_SPACE = "Free some space, or give --out a directory on another disk."
 _WRITABLE = "Give --out a directory that you may write to."
 
 
@@ -170,7 +172,7 @@ def _refusal(above: Path) -> str:
 def _unwritable(out: Path, error: OSError) -> OutputError:
     return OutputError(
         f"Cannot write to {out}: {error.strerror or error}.",
-        hint=_WRITABLE,
+        hint=_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else _WRITABLE,
     )
 
 
