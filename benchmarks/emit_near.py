@@ -21,6 +21,9 @@ COPIES = 0.1  # of the rows are another one with one to three words replaced: a 
 LIKE = 0.05  # are another one with a third of the words replaced: no duplicates at this threshold
 BATCH = 500  # rows that distilabel is given at once, as in its documentation
 
+# Its step does not work with datasketch 2.0, and it does not say that it needs requests.
+DISTILABEL = ("distilabel[minhash]==1.5.3", "datasketch==1.6.5", "requests")
+
 Find = Callable[[list[str]], set[int]]
 """Gives the rows that are duplicates."""
 
@@ -95,19 +98,43 @@ def distilabel(texts: list[str]) -> set[int]:
     return {row for row, keep in enumerate(kept) if not keep}
 
 
-def timed(find: Find, texts: list[str]) -> tuple[set[int], float, float]:
-    """What is found, seconds, and seconds of processor time."""
+Timed = tuple[set[int], float, float]
+"""What is found, seconds, and seconds of processor time."""
+
+
+def timed(find: Find, texts: list[str]) -> Timed:
+    """Time one way of finding them."""
     find(texts[:10])  # imports
     start, work = time.perf_counter(), time.process_time()
     found = find(texts)
     return found, time.perf_counter() - start, time.process_time() - work
 
 
-def duel(other: Find, count: int) -> dict[str, float | int]:
+def distilabel_timed(texts: list[str]) -> Timed:
+    """Distilabel in an environment of its own, made where it is not there: what it needs rules ours out."""
+    import json
+    import subprocess
+    import sys
+
+    place = Path(__file__).resolve().parents[1] / "build" / "peers" / "distilabel"
+    python = place / "bin" / "python"
+    if not (place / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *DISTILABEL], check=True)
+        (place / "done").touch()
+    with tempfile.TemporaryDirectory() as folder:
+        rows, told = Path(folder, "rows.json"), Path(folder, "told.json")
+        rows.write_text(json.dumps(texts))
+        subprocess.run([python, __file__, rows, told], check=True, stdout=subprocess.DEVNULL)
+        found, seconds, work = json.loads(told.read_text())
+    return set(found), seconds, work
+
+
+def duel(other: Callable[[list[str]], Timed], count: int) -> dict[str, float | int]:
     """Both on the same rows: times, and how far apart what they found is, as a share of what either found."""
     texts, planted = made_rows(count)
     mine, seconds, work = timed(ours, texts)
-    theirs, their_seconds, their_work = timed(other, texts)
+    theirs, their_seconds, their_work = other(texts)
     return {
         "times_faster": their_seconds / seconds,
         "times_less_processor_time": their_work / work,
@@ -120,3 +147,11 @@ def duel(other: Find, count: int) -> dict[str, float | int]:
         "they_found_beside": len(theirs - planted),
         "rows": count,
     }
+
+
+if __name__ == "__main__":  # distilabel, in its own environment
+    import json
+    import sys
+
+    found, *times = timed(distilabel, json.loads(Path(sys.argv[1]).read_text()))
+    Path(sys.argv[2]).write_text(json.dumps([sorted(found), *times]))

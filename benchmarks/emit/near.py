@@ -1,11 +1,7 @@
 """Near duplicates: against other tools on the same rows, and the memory of a million.
 
-datasketch is a development dependency. distilabel is none: its row is run by ``--only distilabel``, in an environment
-of its own, with limbeck and
-
-    pip install datasketch==1.6.5 'distilabel[minhash]==1.5.3'
-
-since its step does not work with datasketch 2.0, which needs half the processor time of 1.6.5.
+datasketch is a development dependency. distilabel gets an environment of its own in build/peers, with datasketch 1.6.5,
+since its step does not work with datasketch 2.0, which needs half the processor time.
 """
 
 from harness import Values, bench
@@ -17,14 +13,14 @@ ROWS, QUICK = 50_000, 2_000
 def against_datasketch(quick: bool) -> Values:
     import emit_near
 
-    return emit_near.duel(emit_near.datasketch, QUICK if quick else ROWS)
+    return emit_near.duel(lambda texts: emit_near.timed(emit_near.datasketch, texts), QUICK if quick else ROWS)
 
 
 @bench("near duplicates in 50,000 rows, against distilabel's MinHashDedup", times_faster=">= 10", apart="<= 0.01")
 def against_distilabel(quick: bool) -> Values:
     import emit_near
 
-    return emit_near.duel(emit_near.distilabel, QUICK if quick else ROWS)
+    return emit_near.duel(emit_near.distilabel_timed, QUICK if quick else ROWS)
 
 
 @bench("near duplicates in 1,000,000 rows of 220 words", peak_mib="<= 250", us_a_row="<= 60")
