@@ -525,10 +525,6 @@ def _function(place: str) -> RowFunction:
     return function
 
 
-def _has_data(task: Task) -> bool:
-    return any(value is not None for value in (task.train, task.val, task.test, task.data))
-
-
 def _adapter_of(target: Target) -> str:
     if isinstance(target, (str, Path)) and Path(target).is_dir():
         return str(load_artifact(Path(target)).manifest.get("adapter", "chat"))

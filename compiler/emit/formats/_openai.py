@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....records import Json
-from ..record import Record
+from ..record import Kind, Record
 from ._calls import answered, openai_call, openai_content, openai_tool
-from ._openai_rules import Rules
+from ._openai_rules import Rules, chat_problems, pair_problems
+from .base import JsonLines
+
+
+class ChatsAndPairs(JsonLines):
+    """OpenAI's rows for supervised fine-tuning and its pairs, in one format."""
+
+    kinds: tuple[Kind, ...] = ("sft", "preference")
+    rules: Rules
+
+    def row(self, record: Record) -> Json:
+        """As OpenAI has it."""
+        return pair_row(record, self.rules) if record.kind == "preference" else chat_row(record, self.rules)
+
+    def check(self, row: Json) -> list[str]:
+        """Check a row by the target's rules."""
+        return pair_problems(row, self.rules) if "input" in row else chat_problems(row, self.rules)
 
 
 def chat_row(record: Record, rules: Rules) -> Json:

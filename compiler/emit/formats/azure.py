@@ -11,31 +11,18 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from ....records import Json
 from ..outdir import LineFile, writing
-from ..record import Kind, Record
-from ._chat import few_or_many
-from ._openai import chat_row, pair_row
-from ._openai_rules import Rules, chat_problems, pair_problems
-from .base import JsonLines, Written
+from ._openai import ChatsAndPairs
+from ._openai_rules import Rules
+from .base import Written, few_or_many
 from .openai import MIN_ROWS
 
-RULES = Rules(most_images=64, longest=None)
 
-
-class Azure(JsonLines):
+class Azure(ChatsAndPairs):
     """OpenAI's rows for supervised fine-tuning, and its pairs."""
 
     name = "azure"
-    kinds: tuple[Kind, ...] = ("sft", "preference")
-
-    def row(self, record: Record) -> Json:
-        """As OpenAI has it."""
-        return pair_row(record, RULES) if record.kind == "preference" else chat_row(record, RULES)
-
-    def check(self, row: Json) -> list[str]:
-        """Check a row by Azure's rules."""
-        return pair_problems(row, RULES) if "input" in row else chat_problems(row, RULES)
+    rules = Rules(most_images=64, longest=None)
 
     def check_all(self, rows: int) -> list[str]:
         """Warn of files that Azure refuses."""

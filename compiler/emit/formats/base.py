@@ -149,6 +149,15 @@ class JsonLines:
         return {}
 
 
+def few_or_many(rows: int, service: str, least: int, most: int | None = None) -> list[str]:
+    """Warn of a file with too few or too many rows."""
+    if 0 < rows < least:
+        return [f"{service} refuses files with fewer than {least} lines"]
+    if most is not None and rows > most:
+        return [f"{service} refuses files with more than {most:,} lines"]
+    return []
+
+
 def format_names() -> list[str]:
     """Names of all formats, sorted."""
     return sorted(_known())

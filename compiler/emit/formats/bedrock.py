@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import few_or_many
 from ._converse import MAX_ROWS, MIN_ROWS, chat, system_problems, turns_problems
-from .base import JsonLines
+from .base import JsonLines, few_or_many
 
 VERSION = "bedrock-conversation-2024"
 _NOVA_2 = 200  # rows

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import few_or_many
 from ._gemini import chat, contents_problems, declaration, instruction_problems, tools_problems
-from .base import JsonLines
+from .base import JsonLines, few_or_many
 
 MAX_ROWS = 1_000_000
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import few_or_many
 from ._gemini import chat, contents_problems, instruction_problems, parts_problems
-from .base import JsonLines
+from .base import JsonLines, few_or_many
 
 MAX_ROWS = 10_000_000
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import few_or_many
 from ._converse import MAX_ROWS, MIN_ROWS, chat, content_problems, system_problems, turn, turns_problems
-from .base import JsonLines
+from .base import JsonLines, few_or_many
 
 LABELS = ("preferred", "non-preferred")
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import few_or_many
 from ._openai import chat_row
 from ._openai_rules import Rules, chat_problems
-from .base import JsonLines
+from .base import JsonLines, few_or_many
 
 MIN_ROWS = 10
 """A fine-tuning job with fewer examples is refused."""

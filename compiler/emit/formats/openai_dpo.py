@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from ....records import Json
 from ..record import Kind, Record
-from ._chat import few_or_many
 from ._openai import pair_row
 from ._openai_rules import pair_problems
-from .base import JsonLines
+from .base import JsonLines, few_or_many
 from .openai import MIN_ROWS, RULES
 
 

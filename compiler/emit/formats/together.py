@@ -9,33 +9,20 @@ pair stand in ``input`` is OpenAI's form; ``check_file`` lets them pass there, a
 
 from __future__ import annotations
 
-from ....records import Json
-from ..record import Kind, Record
-from ._openai import chat_row, pair_row
-from ._openai_rules import Rules, chat_problems, pair_problems
-from .base import JsonLines
-
-RULES = Rules(
-    keys=frozenset({"tools"}),
-    input_keys=frozenset({"tools"}),
-    inline=True,
-    lists=frozenset({"system", "user", "assistant", "tool"}),
-    uniform=True,
-    alternate=True,
-    only_calls=False,
-)
+from ._openai import ChatsAndPairs
+from ._openai_rules import Rules
 
 
-class Together(JsonLines):
+class Together(ChatsAndPairs):
     """``messages`` and ``tools`` for supervised fine-tuning, OpenAI's three columns for preferences."""
 
     name = "together"
-    kinds: tuple[Kind, ...] = ("sft", "preference")
-
-    def row(self, record: Record) -> Json:
-        """As OpenAI has it."""
-        return pair_row(record, RULES) if record.kind == "preference" else chat_row(record, RULES)
-
-    def check(self, row: Json) -> list[str]:
-        """Check a row by Together's rules."""
-        return pair_problems(row, RULES) if "input" in row else chat_problems(row, RULES)
+    rules = Rules(
+        keys=frozenset({"tools"}),
+        input_keys=frozenset({"tools"}),
+        inline=True,
+        lists=frozenset({"system", "user", "assistant", "tool"}),
+        uniform=True,
+        alternate=True,
+        only_calls=False,
+    )
