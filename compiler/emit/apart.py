@@ -12,8 +12,8 @@ import numpy as np
 import orjson
 
 from ...errors import DataError, UsageError
+from .names import MANIFEST, PROVENANCE
 
-PROVENANCE, MANIFEST = "provenance.jsonl", "limbeck.json"
 _ID = re.compile(r"[0-9a-f]{32}")
 _HINT = "Give a directory that limbeck export wrote."
 

@@ -19,6 +19,7 @@ from ...records import Candidate, Json
 from ...signatures.fields import annotation, predictors
 from ...signatures.program import apply
 from ...signatures.values import clip, type_name
+from .names import MANIFEST
 from .outdir import new_directory, writing
 from .prompt_page import prompt_page
 from .report import Report, render_report
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import dspy
 
 STATE = "program.json"
-MANIFEST = "limbeck.json"
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of the largest file that is read; prompts are far smaller."""
 

@@ -16,7 +16,7 @@ from ...errors import UsageError
 from ...records import Json
 from ..keep.level import LEVELS
 from .formats.base import Format, formats_of, get_format
-from .labels import check_facets, check_quotas
+from .labels import BITS, check_facets, check_quotas
 from .privacy import check_private
 from .prompt import PromptKind, check_prompt_kind
 from .record import Kind, check_kind
@@ -189,8 +189,8 @@ class Choices:
             if value is not None and value < 1:
                 raise UsageError(f"{name}={value!r} is too small.", hint="Give 1 or more.")
         for name in ("max_pairs", "per_input", "limit", "seed"):
-            if (getattr(self, name) or 0).bit_length() > _BITS:
-                raise UsageError(f"The number for {name} is too large.", hint=f"Give one of at most {_BITS} bits.")
+            if (getattr(self, name) or 0).bit_length() > BITS:
+                raise UsageError(f"The number for {name} is too large.", hint=f"Give one of at most {BITS} bits.")
 
     def as_json(self) -> Json:
         """Everything, as it stands in the manifest."""
@@ -204,9 +204,6 @@ class Choices:
             "quotas": {name: dict(of) for name, of in self.quotas.items()},
         }
 
-
-_BITS = 63
-"""Most bits of a number: it has to stand in JSON."""
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "pairs": ("outcome", "score"),

@@ -29,6 +29,7 @@ from .kinds.unpaired import weights
 from .labels import label_fields
 from .manifest import write_manifest
 from .mix import mix
+from .names import LEDGER
 from .order import ordered
 from .outdir import new_directory
 from .privacy import PrivateReport, masked_texts, private
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     import dspy
 
     from .record import Kind, Record
-
-LEDGER = "ledger.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,22 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
 import orjson
 
 from ...records import Json
 from ..keep.ledger import Ledger
 from ._runs import RUN
 from .against import SHORT, Match, TestTexts
+from .names import CONTAMINATED, CONTAMINATION
 from .outdir import LineFile, writing
 from .record import Record
 from .spool import Item
-from .words import word_spans, words_of
+from .words import word_spans, words_given
 
 REASON = "contaminated"
 """The ledger's reason."""
-
-ROWS, REPORT = "contaminated.jsonl", "contamination.md"
 
 _SHOWN = 50  # rows in the report
 _AROUND, _EXCERPT = 80, 600  # characters before and behind shared words, and in all
@@ -40,10 +38,8 @@ def decontaminate(items: Iterable[Item], tests: TestTexts, quarantine: Quarantin
         ledger: Is told of them.
     """
     for item in items:
-        if item.words is None:
-            asked, answered = words_of(item.record.input_text), words_of(item.record.answer_text)
-            item.words, item.input_words = np.concatenate((asked, answered)), len(asked)
-        matches = tests.matches(item.words, item.input_words, item.record.input_text)
+        words = words_given(item)
+        matches = tests.matches(words, item.input_words, item.record.input_text)
         if not matches:
             yield item
             continue
@@ -75,7 +71,7 @@ class Quarantine:
     def add(self, item: Item, matches: list[Match]) -> None:
         """Write a row and what it contains."""
         if self._file is None:
-            self._file = LineFile(self._folder / ROWS)
+            self._file = LineFile(self._folder / CONTAMINATED)
         self.rows += 1
         self._by_file.update({_file(source) for match in matches for source in match.sources})
         told = [_told(match, item.input_words) for match in matches]
@@ -93,12 +89,13 @@ class Quarantine:
         if self._file is not None:
             self._file.__exit__()
         if kind is None:
-            with writing(self._folder / REPORT):
-                (self._folder / REPORT).write_text(self._report(), encoding="utf-8", errors="replace")
+            with writing(self._folder / CONTAMINATION):
+                (self._folder / CONTAMINATION).write_text(self._report(), encoding="utf-8", errors="replace")
 
     def _report(self) -> str:
         tests = self._tests
-        found = f"{_count(self.rows, 'row contains', 'rows contain')} test data, and {_are(self.rows)} in `{ROWS}`."
+        contain = _count(self.rows, "row contains", "rows contain")
+        found = f"{contain} test data, and {_are(self.rows)} in `{CONTAMINATED}`."
         texts, rows = _count(tests.n_texts, "text", "texts"), _count(tests.n_rows, "row", "rows")
         told = [
             found if self.rows else "No row contains test data.",
@@ -112,7 +109,7 @@ class Quarantine:
             "# Contamination", "",
             " ".join(told),
             "", *table, _EXPLAINED.format(run=RUN, short=SHORT, below=RUN - 1, overlap=tests.overlap), "",
-            *([_WHERE.format(rows=ROWS), "", f"## Matches{shown}", ""] if self._shown else []), *self._shown,
+            *([_WHERE.format(rows=CONTAMINATED), "", f"## Matches{shown}", ""] if self._shown else []), *self._shown,
         ])  # fmt: skip
 
 

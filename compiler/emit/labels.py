@@ -27,7 +27,9 @@ SHORT, LONG = 400, 4_000
 """Characters of input and answer under which a row is short, and from which on it is long: in English about 100 and
 1,000 tokens."""
 
-_MANY = 1 << 63  # no quota; JSON has no larger number
+BITS = 63
+"""Most bits of a number: it has to stand in JSON."""
+
 _LENGTH = 100  # characters of a label or a source; longer ones are no names
 
 
@@ -130,7 +132,7 @@ def check_quotas(quotas: Mapping[str, Mapping[str, int]]) -> None:
     check_facets(quotas)
     for facet, values in quotas.items():
         for value, most in values.items():
-            if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most < _MANY:
+            if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most < 1 << BITS:
                 raise UsageError(f"Bad quota of {facet} {value!r}: {most!r}.", hint="Give a whole number, at least 0.")
 
 

@@ -12,6 +12,7 @@ import orjson
 from ...records import Json
 from ..keep.jsontext import plain
 from .card import write_card
+from .names import MANIFEST
 from .outdir import writing
 from .provenance import versions
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from .dataset import Source
     from .formats.base import Written
     from .result import DatasetResult
-
-MANIFEST = "limbeck.json"
 
 
 def write_manifest(

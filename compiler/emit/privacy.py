@@ -14,15 +14,13 @@ import orjson
 from ...errors import UsageError
 from ...records import Json
 from ..keep.ledger import Ledger
+from .names import PRIVATE
 from .outdir import LineFile
 from .private.finds import load
 from .private.masking import Masking, mask_json
 from .record import WHOLE, Answer, LabelledStep, Record
 
-__all__ = ["FILE", "PrivateReport", "check_private", "mask_json", "masked_texts", "private"]
-
-FILE = "private.jsonl"
-"""Rows that were put aside, masked."""
+__all__ = ["PRIVATE", "PrivateReport", "check_private", "mask_json", "masked_texts", "private"]
 
 REASON = "private"
 """The ledger's reason for them."""
@@ -64,7 +62,7 @@ class PrivateReport:
         self.quarantined = 0
         self.rows: Counter[str] = Counter()
         self.finds: Counter[str] = Counter()
-        self._path = folder / FILE
+        self._path = folder / PRIVATE
         self._file: LineFile | None = None
 
     def count(self, kinds: Counter[str]) -> None:

@@ -16,11 +16,10 @@ import orjson
 
 from ...errors import DataError, MissingExtra
 from ...records import Json
+from .names import CONTAMINATED, LEDGER, MANIFEST, PRIVATE, PROVENANCE
 from .record import WHOLE
 
-PROVENANCE, LEDGER, MANIFEST = "provenance.jsonl", "ledger.jsonl", "limbeck.json"
-
-ASIDE = ("contaminated.jsonl", "private.jsonl")
+ASIDE = (CONTAMINATED, PRIVATE)
 """Files with rows that were put aside, whole or masked."""
 
 _MOST = 64 << 20  # bytes of a manifest; real ones have some thousands

@@ -10,15 +10,17 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from ...errors import UsageError
+from .names import CONTAMINATED, LEDGER, MANIFEST, PRIVATE, PROVENANCE
 from .order import scatter
 from .spool import Numbers, Spool
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
-_TAKEN = ("provenance", "ledger", "limbeck", "contaminated", "private")
+_TAKEN = {Path(name).stem for name in (MANIFEST, PROVENANCE, LEDGER, CONTAMINATED, PRIVATE)}
 _FORM = "Write it like train=0.9,val=0.1."
 
 ONE_SIDE: Mapping[str, float] = {"train": 1.0}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -72,11 +73,14 @@ class Neighbours:
     def __init__(self, folder: Path, choices: Choices, vectors: Path | None = None) -> None:
         near = choices.similarity if choices.similarity is not None and choices.dedup != "semantic" else JACCARD
         by_input = choices.together == "near" and len(choices.split) > 1
-        self._rows = NearIndex(folder, near) if choices.dedup == "near" else None
-        self._meanings: SemanticIndex | None = None
-        if choices.dedup == "semantic" and choices.embedder is not None:
-            self._meanings = SemanticIndex(folder, choices.embedder, choices.similarity or COSINE, cache=vectors)
-        self._inputs = NearIndex(folder, near) if by_input else None
+        with ExitStack() as stack:
+            self._rows = stack.enter_context(NearIndex(folder, near)) if choices.dedup == "near" else None
+            self._inputs = stack.enter_context(NearIndex(folder, near)) if by_input else None
+            self._meanings: SemanticIndex | None = None
+            if choices.dedup == "semantic" and choices.embedder is not None:
+                index = SemanticIndex(folder, choices.embedder, choices.similarity or COSINE, cache=vectors)
+                self._meanings = stack.enter_context(index)
+            self._stack = stack.pop_all()
         self._input_of = array("I")
         self._first_row = array("I")
         self._last: str | None = None
@@ -125,9 +129,7 @@ class Neighbours:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for index in (self._rows, self._inputs, self._meanings):
-            if index is not None:
-                index.__exit__(kind, error, trace)
+        self._stack.close()
 
 
 def fill(

@@ -107,9 +107,16 @@ def word_spans(text: str) -> tuple[str, list[tuple[int, int]]]:
 def with_words(items: Iterable[Item]) -> Iterator[Item]:
     """Give each item the words of its record's input, then of its answer."""
     for item in items:
+        words_given(item)
+        yield item
+
+
+def words_given(item: Item) -> Numbers:
+    """The words of an item, which is given them where it has none."""
+    if item.words is None:
         asked, answered = words_of(item.record.input_text), words_of(item.record.answer_text)
         item.words, item.input_words = np.concatenate((asked, answered)), len(asked)
-        yield item
+    return item.words
 
 
 def _plain(text: str) -> str:

@@ -13,6 +13,7 @@ import orjson
 from ...records import Json
 from .formats.base import Format, RowFile, Written
 from .licences import Licences
+from .names import PROVENANCE
 from .outdir import LineFile, writing
 from .provenance import placed
 from .spool import Numbers, Spool
@@ -20,8 +21,6 @@ from .tally import Tally, tally_columns
 
 if TYPE_CHECKING:
     from .record import Kind
-
-PROVENANCE = "provenance.jsonl"
 
 
 def planned(spool: Spool, target: Format, kind: Kind, task: str, names: list[str], sides: Numbers) -> Written:

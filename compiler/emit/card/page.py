@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from ....records import Json
+from ..names import CONTAMINATED, CONTAMINATION, LEDGER, MANIFEST, PRIVATE, PROVENANCE
 from .about import cost, kto_weights, makers, sources, summary
 from .command import call
 from .header import header, title
@@ -32,18 +33,18 @@ _KINDS = {
 }
 
 _FILES = {
-    "provenance.jsonl": "for each row, by split and line, its trace, example, LM, level and verdicts; `sha256` is the "
+    PROVENANCE: "for each row, by split and line, its trace, example, LM, level and verdicts; `sha256` is the "
     "hash of the row's line without the newline. `limbeck why` reads it",
-    "ledger.jsonl": "what was read and not emitted, and why",
-    "limbeck.json": "settings, counts and hashes of the files",
-    "contaminated.jsonl": "rows that contain test texts, put aside: not for training",
-    "contamination.md": "what they contain, to read",
-    "private.jsonl": "rows with secrets or personal data, put aside and masked",
+    LEDGER: "what was read and not emitted, and why",
+    MANIFEST: "settings, counts and hashes of the files",
+    CONTAMINATED: "rows that contain test texts, put aside: not for training",
+    CONTAMINATION: "what they contain, to read",
+    PRIVATE: "rows with secrets or personal data, put aside and masked",
 }
 
 _WARNING = 500  # characters of one
 
-_ALWAYS = ("provenance.jsonl", "ledger.jsonl", "limbeck.json")
+_ALWAYS = (PROVENANCE, LEDGER, MANIFEST)
 
 
 def dataset_card(manifest: Json) -> str:

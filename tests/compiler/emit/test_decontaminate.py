@@ -7,7 +7,8 @@ import json
 import pytest
 
 from limbeck.compiler.emit import against
-from limbeck.compiler.emit.decontaminate import REPORT, ROWS, Quarantine, decontaminate
+from limbeck.compiler.emit.decontaminate import Quarantine, decontaminate
+from limbeck.compiler.emit.names import CONTAMINATED, CONTAMINATION
 from limbeck.compiler.emit.record import Answer
 from limbeck.compiler.emit.spool import Item
 from limbeck.compiler.emit.words import with_words
@@ -34,9 +35,9 @@ def run(tmp_path):
         ledger = Ledger()
         with Quarantine(tmp_path, index) as quarantine:
             out = list(decontaminate(with_words(items) if words else items, index, quarantine, ledger))
-        path = tmp_path / ROWS
+        path = tmp_path / CONTAMINATED
         rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-        return out, ledger, rows, (tmp_path / REPORT).read_text("utf-8")
+        return out, ledger, rows, (tmp_path / CONTAMINATION).read_text("utf-8")
 
     return through
 
@@ -93,7 +94,7 @@ def test_a_report_is_written_where_nothing_is_found(item, run):
     assert rows == []
     assert "No row contains test data" in report
     assert "## Matches" not in report
-    assert ROWS not in report
+    assert CONTAMINATED not in report
 
 
 def test_the_report_tells_what_does_not_count(item, run):
@@ -136,7 +137,7 @@ def test_a_broken_export_writes_no_report(item, tmp_path):
     items = [item(QUESTION), None]
     with pytest.raises(AttributeError), Quarantine(tmp_path, index) as quarantine:
         list(decontaminate(items, index, quarantine, Ledger()))
-    assert not (tmp_path / REPORT).exists()
+    assert not (tmp_path / CONTAMINATION).exists()
 
 
 def test_an_export_against_a_file_loses_nothing(export, program, trace, read_lines, tmp_path):
@@ -158,6 +159,6 @@ def test_an_export_against_a_file_loses_nothing(export, program, trace, read_lin
     )
     assert result.dropped == {"contaminated": 2, "near duplicate": 1}
     assert result.read == result.emitted + sum(result.dropped.values()) == 25
-    quarantined = read_lines(tmp_path / "out" / ROWS)
+    quarantined = read_lines(tmp_path / "out" / CONTAMINATED)
     assert all("natalia" in json.dumps(row["data"]).lower() for row in quarantined)
-    assert "2 rows contain test data" in (tmp_path / "out" / REPORT).read_text()
+    assert "2 rows contain test data" in (tmp_path / "out" / CONTAMINATION).read_text()

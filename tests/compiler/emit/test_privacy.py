@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from limbeck.compiler.emit.labels import label_of, source_of
-from limbeck.compiler.emit.privacy import FILE, PrivateReport, check_private, private
+from limbeck.compiler.emit.names import PRIVATE
+from limbeck.compiler.emit.privacy import PrivateReport, check_private, private
 from limbeck.compiler.emit.provenance import provenance
 from limbeck.compiler.emit.record import Answer, LabelledStep
 from limbeck.compiler.keep.ledger import Ledger
@@ -116,7 +117,7 @@ def test_quarantine_drops_the_row_and_tells_kinds_and_places_only(run, dirty, tm
     ledger.write(tmp_path / "ledger.jsonl")
     assert out == []
     assert ledger.reasons() == {"private": 1}
-    (row,) = read_lines(tmp_path / FILE)
+    (row,) = read_lines(tmp_path / PRIVATE)
     assert row["row"] == dirty.id
     assert row["kinds"] == {"EMAIL": 1, "PHONE": 1}
     assert row["where"] == [
@@ -143,7 +144,7 @@ def test_a_row_is_not_put_aside_for_what_only_its_provenance_has(run, record, tr
     (kept,), ledger, _ = run([record(answers=(answer,))], "quarantine")
     assert kept.first.trace.meta == {"customer": "[EMAIL_1]"}
     assert ledger.n_dropped == 0
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / PRIVATE).exists()
 
 
 def test_rows_are_read_one_at_a_time(libraries, dirty, tmp_path):
