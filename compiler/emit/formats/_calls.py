@@ -8,7 +8,7 @@ imported mostly have OpenAI's. What is neither is left as it is, so that ``check
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,29 @@ def _part(part: Any) -> Any:
         return part
     detail = {"detail": part["detail"]} if part.get("detail") is not None else {}
     return {"type": "image_url", "image_url": {"url": url, **detail}}
+
+
+def blocks(content: Any, picture: Callable[[str], Json | None]) -> list[Any]:
+    """Parts of a content in the form that Google and Amazon share.
+
+    Args:
+        content: Text or parts, in either form.
+        picture: Makes the part of a picture of its address; None where the target has no counterpart. Then the part
+            is left as it is.
+    """
+    content = openai_content(content)
+    return [_block(part, picture) for part in content] if isinstance(content, list) else [{"text": content}]
+
+
+def _block(part: Any, picture: Callable[[str], Json | None]) -> Any:
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") == "text":
+        return {"text": part.get("text")}
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else None
+    made = picture(url) if isinstance(url, str) else None
+    return part if made is None else made
 
 
 def answered(messages: Iterable[Json]) -> list[Json]:

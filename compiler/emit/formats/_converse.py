@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ....records import Json
-from ._calls import openai_content
+from ._calls import blocks
 
 MIN_ROWS, MAX_ROWS = 8, 20_000
 """Samples that Amazon takes, those for training and for validation together."""
@@ -29,33 +29,22 @@ _MOST_IMAGES = 10
 def chat(messages: Sequence[Json]) -> tuple[list[Json], list[Json]]:
     """Parts of the system prompt, and messages."""
     said = list(messages)
-    system = _blocks(said.pop(0)) if said and said[0].get("role") == "system" else []
+    system = blocks(said.pop(0).get("content"), _picture) if said and said[0].get("role") == "system" else []
     return system, [turn(message) for message in said]
 
 
 def turn(message: Json) -> Json:
     """A message; calls of tools stay in it as they are, for ``check`` to refuse."""
-    made = {"role": message.get("role"), "content": _blocks(message)}
+    made = {"role": message.get("role"), "content": blocks(message.get("content"), _picture)}
     if message.get("tool_calls"):
         made["tool_calls"] = message["tool_calls"]
     return made
 
 
-def _blocks(message: Json) -> list[Any]:
-    content = openai_content(message.get("content"))
-    return [_block(part) for part in content] if isinstance(content, list) else [{"text": content}]
-
-
-def _block(part: Any) -> Any:
-    """A part of a list; a picture must lie in S3, and what does not is left as it is."""
-    if not isinstance(part, dict):
-        return part
-    if part.get("type") == "text":
-        return {"text": part.get("text")}
-    image = part.get("image_url")
-    url = image.get("url") if isinstance(image, dict) else None
-    if not isinstance(url, str) or not _S3.fullmatch(url):
-        return part
+def _picture(url: str) -> Json | None:
+    """A picture; it must lie in S3."""
+    if not _S3.fullmatch(url):
+        return None
     kind = _FORMATS.get(PurePosixPath(url).suffix[1:].lower())
     return {"image": {"format": kind, "source": {"s3Location": {"uri": url}}}}
 

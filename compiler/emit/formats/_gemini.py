@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....records import Json
-from ._calls import answered, call_of, calls_of, function_of, openai_content, parsed
+from ._calls import answered, blocks, call_of, calls_of, function_of, parsed
 
 _SCHEMA = {
     "type", "format", "title", "description", "nullable", "default", "items", "minItems", "maxItems", "enum",
@@ -55,8 +55,8 @@ def _role(role: Any) -> Any:
 
 
 def _parts(message: Json) -> list[Json]:
-    content, calls = openai_content(message.get("content")), message.get("tool_calls")
-    parts = [_part(part) for part in content] if isinstance(content, list) else [{"text": content}]
+    content, calls = message.get("content"), message.get("tool_calls")
+    parts = blocks(content, _picture)
     if not calls:
         return parts
     if content in (None, ""):
@@ -64,16 +64,10 @@ def _parts(message: Json) -> list[Json]:
     return parts + [_call(call) for call in calls] if isinstance(calls, list) else [{"functionCall": calls}]
 
 
-def _part(part: Any) -> Any:
-    """A part of a list; what Vertex has no counterpart for is left as it is."""
-    if not isinstance(part, dict):
-        return part
-    if part.get("type") == "text":
-        return {"text": part.get("text")}
-    image = part.get("image_url")
-    url = image.get("url") if isinstance(image, dict) else None
-    if not isinstance(url, str) or not url.startswith(("gs://", "https://", "http://")):
-        return part
+def _picture(url: str) -> Json | None:
+    """A picture; it must lie where Vertex can read it."""
+    if not url.startswith(("gs://", "https://", "http://")):
+        return None
     return {"fileData": {"mimeType": mimetypes.guess_type(url)[0], "fileUri": url}}
 
 
