@@ -22,7 +22,7 @@ from .compiler.calibrate import asking_of, calibrate_asking, calibrate_recorded
 from .compiler.calibrated import Calibrated
 from .compiler.check import Checked, check_task
 from .compiler.compile import Compiled, compile_task
-from .compiler.emit.artifact import load_artifact
+from .compiler.emit.artifact import apply_artifact, load_artifact
 from .compiler.emit.card import command
 from .compiler.emit.choices import make_choices
 from .compiler.emit.outdir import check_out
@@ -30,6 +30,7 @@ from .compiler.emit.result import DatasetResult
 from .compiler.emit.why import Why, tell
 from .compiler.evaluate import Evaluated, evaluate_task
 from .compiler.export import export_task
+from .compiler.generate.registry import make_generator
 from .compiler.ingest import Ingested, ingest_rows
 from .compiler.keep.store import Store
 from .compiler.labelled import Columns
@@ -37,9 +38,12 @@ from .compiler.lm.budget import Budget
 from .compiler.mapping import RowFunction
 from .compiler.predict import predict
 from .compiler.reverify import Reverified, reverify_task
+from .compiler.seeds import Seeds
 from .compiler.session import DEFAULT_STORE, Options
+from .compiler.synthesize import synthesize_task
 from .compiler.value import Valued, value_task
 from .compiler.worth import is_sound
+from .compiler.yields import Synthesized
 from .errors import DataError, LimbeckError, LMSetupError, TargetError, UsageError
 from .optimizers.auto import AUTO
 from .records import Candidate, Example, Json, Trace
@@ -53,6 +57,7 @@ from .signatures.validate import Validator
 if TYPE_CHECKING:
     import dspy
 
+    from .compiler.generate.base import Generator
     from .compiler.progress import Progress
 
 DEFAULT_LM = Options.lm
@@ -227,6 +232,41 @@ async def averify(
     """
     task, _ = load(target, metric=metric, verifiers=verifiers)
     return await reverify_task(task, options(**settings), progress)
+
+
+async def asynthesize(
+    target: Target, method: str | Generator, *, data: Data | None = None, rows: int | None = None,
+    out: str | Path | None = None, prompts: str | Path | None = None, metric: Any = None, verifiers: Sequence[Any] = (),
+    progress: Progress | None = None, **settings: Any,
+) -> Synthesized:  # fmt: skip
+    """Make new examples by a method of the field, verify them, and keep their traces.
+
+    Args:
+        target: What they are for; the compiled program of an artifact directory answers with its compiled prompt.
+        method: Name of a generator, ``module.py:Name`` of one's own, or the generator itself; ``set`` has its options.
+        data: What to start from, a file or rows; default: the training rows of the task.
+        rows: End after so many rows were kept.
+        out: JSONL file to write the kept rows to.
+        prompts: Artifact directory of the generator's own program, compiled before; see ``Generator.program``.
+        metric: Metric of a bare program.
+        verifiers: What else judges.
+        progress: Told what goes on.
+        **settings: See ``compiler.session.Options``.
+
+    Raises:
+        UsageError: Something cannot be used as it is.
+        BudgetReached: The budget ended the run; the same call goes on from there.
+    """
+    chosen = options(**_as_compiled(target, settings))
+    generator = make_generator(method, chosen.set) if isinstance(method, str) else method
+    task, candidate = load(target, metric=metric, verifiers=verifiers, need_metric=not generator.judges)
+    if prompts is not None:
+        generator.program = apply_artifact(generator.program, Path(prompts))
+    given = {"set": dict(chosen.set), "data": str(data) if isinstance(data, (str, Path)) else None, "rows": rows}
+    return await synthesize_task(
+        task, generator, Seeds(task, data, chosen.seed), rows=rows, out=None if out is None else Path(out),
+        candidate=candidate, options=chosen, progress=progress, given=given,
+    )  # fmt: skip
 
 
 async def acalibrate(
@@ -470,6 +510,7 @@ why = _sync(awhy)
 check = _sync(acheck)
 value = _sync(avalue)
 calibrate = _sync(acalibrate)
+synthesize = _sync(asynthesize)
 
 
 def _rows(task: Task, data: Any, seed: int) -> tuple[Iterable[Example], int | None]:

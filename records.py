@@ -19,8 +19,8 @@ Outcome = Literal["passed", "rejected", "failed"]
 Reason = Literal["parse", "lm", "metric", "program", "budget", "check", "verifier"]
 """Why a rollout failed."""
 
-Origin = Literal["rollout", "import", "written"]
-"""Where an answer came from: a rollout, a model's log, or a person who wrote it (also a row of a log)."""
+Origin = Literal["rollout", "import", "written", "synth"]
+"""Where an answer came from: a rollout, a model's log, a person who wrote it (also a row of a log), or a generator."""
 
 By = Literal["rule", "tests", "model", "people", "environment"]
 """What a verdict rests on: a rule or comparison, code that was run, an LM, people, or an environment's reward."""
@@ -31,6 +31,9 @@ Json = dict[str, Any]
 
 METRIC = "metric"
 """Name of the metric's verdict."""
+
+BORN = "synth:"
+"""Names of verdicts start so that a generator gave what it made. They are part of the record, and never given again."""
 
 
 def canonical_json(value: object) -> bytes:
@@ -103,6 +106,7 @@ class Call:
         config: Sampling parameters and tools that were sent.
         tool_calls: Native tool calls in the answer, if any.
         error: Why there is no answer, if there is none.
+        logprobs: Where asked for: a token of the answer each, ``{"token", "logprob", "top": {token: logprob}}``.
     """
 
     lm: str
@@ -113,6 +117,7 @@ class Call:
     input_tokens: int | None = None
     output_tokens: int | None = None
     error: str | None = None
+    logprobs: list[Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,11 @@ class Verdict:
     by: By = "rule"
     usage: Usage | None = None
     final: bool = True
+
+    @property
+    def born(self) -> bool:
+        """Whether a generator gave it to what it made."""
+        return self.verifier.startswith(BORN)
 
 
 @dataclass(frozen=True)
@@ -245,10 +255,12 @@ class Trace:
         verdicts: What the verifiers said.
         failure: Why there is no prediction.
         usage: What it cost when it was made.
-        origin: ``rollout``, ``import`` for rows of a log, ``written`` for those of them that a person wrote.
+        origin: ``rollout``, ``import`` for rows of a log, ``written`` for what a person wrote, ``synth`` for answers
+            of a generator.
         adapter: Name of the adapter that rendered the prompts.
         program: Fingerprint of the program.
-        meta: Facts that an importer wants kept (the row's id, its source).
+        meta: Facts that an importer wants kept (the row's id, its source), and under ``synth`` where what was generated
+            comes from.
     """
 
     id: str

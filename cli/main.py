@@ -21,6 +21,7 @@ COMMANDS = {
     "import": "import_",
     "verify": "verify",
     "calibrate": "calibrate",
+    "synth": "synth",
     "traces": "traces",
     "export": "export",
     "why": "why",

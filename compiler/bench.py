@@ -139,6 +139,17 @@ class DurableBench:
             raise self.worker.stop
         self._watch(trace)
 
+    async def recall(self, trace_id: str, rollout: Rollout | None = None) -> Trace | None:
+        """A trace that the store has and that need not be made again, judged anew where that is due.
+
+        Like a speculative rollout it is part of the run once it is handed to ``keep``.
+        """
+        trace = self._known_traces([trace_id], light=False).get(trace_id)
+        if trace is not None:
+            self._stored.add(trace_id)
+            trace = await self._judged_again(trace, rollout)
+        return trace
+
     async def rollouts(
         self, candidate: Candidate, examples: Iterable[Example], attempts: int = 1, *, teacher: int = 0
     ) -> AsyncGenerator[Trace]:
@@ -254,7 +265,7 @@ class DurableBench:
             self.store.add_candidate(rollout.candidate, self.setting.task.name or "")
         return self.setting.rollout_id(rollout)
 
-    async def _judged_again(self, trace: Trace, rollout: Rollout) -> Trace:
+    async def _judged_again(self, trace: Trace, rollout: Rollout | None) -> Trace:
         """A trace of the store, judged anew where the metric or a check has changed since."""
         if not is_current(trace, self.setting.verifiers, every=self.setting.all_verdicts):
             whole = self.store.get([trace.id])[trace.id]

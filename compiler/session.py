@@ -118,10 +118,12 @@ class Session:
 async def open_session(
     task: Task, options: Options, command: str, *, train: Sequence[Example] = (), val: Sequence[Example] = (),
     progress: Progress | None = None, args: Json | None = None, judged: bool = True,
+    need_judge: bool = True,
 ) -> AsyncIterator[Session]:  # fmt: skip
     """Open store, cache, LMs and bench for one command, and write down how it ended.
 
-    Where nothing is to be judged, no trace is stored: the store holds verified traces.
+    Where nothing is to be judged (``judged``), no trace is stored: the store holds verified traces. A task that lists
+    nothing that judges is an error, but (``need_judge``) where something else does.
 
     Raises:
         LimbeckError: Something could not be opened, or the run was ended (``BudgetReached``, ``LMUnavailable``, ...).
@@ -130,7 +132,7 @@ async def open_session(
     secrets = Secrets()
     cast = cast_of(task, options, secrets)
     adapter = make_adapter(options.adapter)
-    verifiers = verifiers_of(task) if judged else []
+    verifiers = verifiers_of(task, need=need_judge) if judged else []
     program = program_fingerprint(task.program)
     base = base_candidate(task.program)
     recording = Recording(options.record) if options.record else None

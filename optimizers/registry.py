@@ -19,15 +19,20 @@ from .chain import Chain
 
 @dataclass(frozen=True)
 class Factory:
-    """Makes optimizers of one kind.
+    """Makes optimizers, or what else is had by name, of one kind.
 
     Attributes:
         make: Takes options by name.
         options: Their names, each with its default in words.
     """
 
-    make: Callable[..., Optimizer]
+    make: Callable[..., Any]
     options: Mapping[str, str]
+
+    def takes(self, name: str) -> str:
+        """What the thing of this name can be given, as a hint."""
+        shown = ", ".join(f"{option} ({words})" if words else option for option, words in self.options.items())
+        return f"{name} takes {shown or 'no options'}."
 
 
 def make_optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
@@ -52,9 +57,9 @@ def make_optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
         own = {given: given.removeprefix(f"{part}.") for given in options}
         own = {given: option for given, option in own.items() if option in factory.options}
         used.update(own)
-        stages.append((part, _make(part, factory, {option: options[given] for given, option in own.items()})))
+        stages.append((part, make(part, factory, {option: options[given] for given, option in own.items()})))
     for unknown in options.keys() - used:
-        takes = "; ".join(f"{part} takes {_shown(factory)}" for part, factory in zip(names, factories, strict=True))
+        takes = "; ".join(f.takes(part).removesuffix(".") for part, f in zip(names, factories, strict=True))
         raise UsageError(f"--set {unknown}={options[unknown]}: there is no such option", hint=f"{takes}.")
     return stages[0][1] if len(stages) == 1 else Chain(stages)
 
@@ -68,25 +73,27 @@ def _factory(name: str) -> Factory:
         hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted([AUTO, *known]))}."
         raise UsageError(f"there is no optimizer {name!r}", hint=hint)
     kind = known[prefix].load()
-    return kind.factory(rest) if hasattr(kind, "factory") else Factory(kind, _options(kind))
+    return kind.factory(rest) if hasattr(kind, "factory") else Factory(kind, options_of(kind))
 
 
-def _make(name: str, factory: Factory, options: Mapping[str, Any]) -> Optimizer:
+def make(name: str, factory: Factory, options: Mapping[str, Any]) -> Any:
+    """Make one with options.
+
+    Raises:
+        UsageError: One is out of range.
+    """
     try:
         return factory.make(**options)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         option = ".".join(str(part) for part in problem["loc"])
+        said = problem["msg"].removeprefix("Value error, ")
         raise UsageError(
-            f"--set {option}={options.get(option)}: {problem['msg'][0].lower()}{problem['msg'][1:]}",
-            hint=f"{name} takes {_shown(factory)}.",
+            f"--set {option}={options.get(option)}: {said[0].lower()}{said[1:]}", hint=factory.takes(name)
         ) from error
 
 
-def _shown(factory: Factory) -> str:
-    return ", ".join(f"{o} ({words})" if words else o for o, words in factory.options.items()) or "no options"
-
-
-def _options(kind: Any) -> dict[str, str]:
-    own = fields(kind) if is_dataclass(kind) else ()
+def options_of(kind: Any) -> dict[str, str]:
+    """Names of what a dataclass takes, each with its default in words."""
+    own = [f for f in fields(kind) if f.init] if is_dataclass(kind) else ()
     return {f.name: f"default {f.default.default}" if isinstance(f.default, FieldInfo) else "" for f in own}

@@ -16,7 +16,7 @@ import pytest
 import limbeck
 
 HEAVY = ("dspy", "litellm", "optuna", "sqlalchemy", "pydantic", "diskcache", "pyarrow", "numpy", "rich", "click")
-TWINS = ("calibrate", "check", "compile", "evaluate", "export", "ingest", "run", "value", "verify", "why")
+TWINS = ("calibrate", "check", "compile", "evaluate", "export", "ingest", "run", "synthesize", "value", "verify", "why")
 ROWS = [{"q": f"question {i}", "a": "yes" if i % 2 else "no"} for i in range(40)]
 
 

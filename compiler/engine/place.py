@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import dspy
 
     from ...signatures.task import Task
+    from ..generate.rollout import Ran
     from ..lm.backends import Backend
     from .worker import Worker
 
@@ -51,10 +52,9 @@ class WorkPlace:
         attempt: int = 0,
     ) -> Answer:  # fmt: skip
         """Run a program of a verifier's own."""
-        backend = self._backend(lm, lm_args or {})
+        backend = self.backend(lm, lm_args or {})
         ran = await self.worker.ask(program, inputs, attempt, backend)
-        completion = next((step.completion for step in reversed(ran.steps) if step.completion is not None), None)
-        return Answer(ran.prediction, completion, ran.failure, ran.usage, backend.name)
+        return answered(ran, backend.name)
 
     async def attempts(self, trace: Trace, k: int) -> Sequence[Trace]:
         """The first attempts at an example."""
@@ -99,7 +99,8 @@ class WorkPlace:
             raise stop
         return trace
 
-    def _backend(self, lm: str | dspy.LM | None, settings: Json) -> Backend:
+    def backend(self, lm: str | dspy.LM | None, settings: Json) -> Backend:
+        """The backend of an LM, one for each and its settings; that of the student where none is named."""
         setting = self.worker.setting
         if lm is None:
             return setting.student
@@ -109,3 +110,10 @@ class WorkPlace:
             setting.gateway.secrets.add(given)
             self._backends[key] = make_backend(lm, given, setting.gateway.secrets.public(given))
         return self._backends[key]
+
+
+def answered(ran: Ran, lm: str) -> Answer:
+    """What came of running a program, for whoever asked."""
+    calls = [call for step in ran.steps for call in step.calls if call.completion is not None]
+    completion, logprobs = (calls[-1].completion, calls[-1].logprobs) if calls else (None, None)
+    return Answer(ran.prediction, completion, ran.failure, ran.usage, lm, logprobs, ran.steps)

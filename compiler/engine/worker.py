@@ -124,6 +124,7 @@ class Worker:
     _types: dict[str, object] = field(init=False)
     _programs: dict[tuple[str, bool, bool], dspy.Module] = field(default_factory=dict)
     _lms: dict[tuple[int, bool], GatewayLM] = field(default_factory=dict)
+    _asking: dict[int, tuple[dspy.Module, dspy.Module]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._types = restorable(self.setting.task.input_fields)
@@ -171,21 +172,41 @@ class Worker:
         ), _judging(Judged(rollout, siblings)):  # fmt: skip
             return await judge(trace, self.setting.verifiers, every=self.setting.all_verdicts)
 
-    async def ask(self, program: dspy.Module, inputs: Json, attempt: int, backend: Backend | None = None) -> Ran:
+    async def ask(
+        self, program: dspy.Module, inputs: Json, attempt: int, backend: Backend | None = None,
+        settings: Json | None = None,
+    ) -> Ran:  # fmt: skip
         """Run a program that is not the task's, with the first teacher by default; nobody judges what it gives.
+
+        Args:
+            program: A DSPy module; it is not changed.
+            inputs: What it is called with.
+            attempt: Salts the requests.
+            backend: The LM.
+            settings: Settings on top of those that the LM has.
 
         Raises:
             Stop: The budget has no room for it, or no LM call can succeed.
         """
-        own = apply(program, Candidate())
-        route_predictors(own, self.setting.gateway)
+        lm = self._lm(backend or self.setting.teachers[0], attempt > 0)
         ran = await run_program(
-            own, inputs, lm=self._lm(backend or self.setting.teachers[0], attempt > 0), adapter=self.setting.adapter,
+            self._asked(program), inputs, lm=lm.copy(**settings) if settings else lm, adapter=self.setting.adapter,
             attempt=attempt, threads=self.threads, scrub=self.setting.gateway.secrets.scrub,
         )  # fmt: skip
         if ran.stop is not None:
             raise ran.stop
         return ran
+
+    def _asked(self, program: dspy.Module) -> dspy.Module:
+        """A copy of a program that is asked, behind the gateway; the same one while it is asked often."""
+        _, own = self._asking.pop(id(program), (None, None))
+        if own is None:
+            own = apply(program, Candidate())
+            route_predictors(own, self.setting.gateway)
+        self._asking[id(program)] = (program, own)  # most recently used last; holding it keeps its id taken
+        if len(self._asking) > _KEPT_PROGRAMS:
+            del self._asking[next(iter(self._asking))]
+        return own
 
     def _program(self, rollout: Rollout) -> dspy.Module:
         candidate, lms, again = rollout.candidate, self.setting.lms_of(rollout), rollout.attempt > 0

@@ -31,6 +31,7 @@ from .wire import (
     decode_response,
     encode_request,
     encode_response,
+    logprobs,
     request_bytes,
     request_key,
     sampling,
@@ -385,7 +386,7 @@ def _usd(price: Price | None, response: Response) -> float | None:
 def _as_call(name: str, request: Request, sent: Json, response: Response) -> Call:
     read, written = _tokens(response)
     return Call(name, chat_messages(request), completion_text(response), sampling(sent), tool_calls(response),
-                read, written)  # fmt: skip
+                read, written, logprobs=logprobs(response))  # fmt: skip
 
 
 def _one_line(error: BaseException) -> str:

@@ -79,6 +79,16 @@ def tool_calls(response: Response) -> list[Json]:
     return [_tool_call(p) for p in response.message.parts if p.type == "tool_call"]
 
 
+def logprobs(response: Response) -> list[Json] | None:
+    """Tokens of the answer with their log probabilities and those of the likeliest in their places, if it has any."""
+    if response.logprobs is None:
+        return None
+    return [
+        {"token": token.token, "logprob": token.logprob, "top": {top.token: top.logprob for top in token.top}}
+        for token in response.logprobs
+    ]
+
+
 def request_bytes(request: Request) -> int:
     """Size of the request as JSON: an upper bound on its tokens, since every token has at least one byte."""
     return len(orjson.dumps(request_to_dict(request)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ...errors import LimbeckError
-from ...records import Example, Failure, Json, Trace, Usage, Verdict
+from ...records import Example, Failure, Json, Step, Trace, Usage, Verdict
 from ...signatures.where import describe
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Answer:
         failure: Why there is no prediction.
         usage: What it cost when it was made.
         lm: Name of the LM.
+        logprobs: Of the tokens of the last answer, where they were asked for (``lm_args={"logprobs": True}``).
+        steps: Predictor calls.
     """
 
     prediction: Json | None
@@ -98,6 +100,8 @@ class Answer:
     failure: Failure | None
     usage: Usage
     lm: str
+    logprobs: Sequence[Json] | None = None
+    steps: Sequence[Step] = ()
 
 
 class Place(Protocol):
@@ -151,7 +155,7 @@ async def judge(trace: Trace, verifiers: Sequence[Verifier], *, every: bool = Fa
     """Give a trace its verdicts, cheap verifiers first, up to the first refusal.
 
     Failed rollouts are not judged: there is nothing to judge. Verdicts that the trace has and that are current are
-    not given again.
+    not given again; those of a generator stay what they are.
 
     Args:
         trace: With or without verdicts.
@@ -160,7 +164,9 @@ async def judge(trace: Trace, verifiers: Sequence[Verifier], *, every: bool = Fa
     """
     if trace.failure is not None:
         return trace
-    verdicts: list[Verdict] = []
+    verdicts = [verdict for verdict in trace.verdicts if verdict.born]
+    if not every and not all(v.passed for v in verdicts):
+        return trace.with_verdicts(verdicts)
     for verifier in verifiers:
         verdicts += _known(trace, verifier) or believed(verifier, await _asked(trace, verifier))
         if not every and not all(v.passed for v in verdicts):
@@ -202,8 +208,10 @@ def is_current(trace: Trace, verifiers: Iterable[Declared | Verifier], *, every:
         return True
     if any(v.error and not v.final for v in trace.verdicts):
         return False
-    known = [v.fingerprint for v in trace.verdicts]
+    known = [v.fingerprint for v in trace.verdicts if not v.born]
     wanted: list[str] = []
+    if not every and not known and trace.verdicts and not all(v.passed for v in trace.verdicts):
+        return True  # the generator itself refused it
     for verifier in verifiers:
         wanted += verifier.fingerprints
         if not every and known == wanted and not all(v.passed for v in trace.verdicts):

@@ -33,8 +33,12 @@ BUILTINS = {
 """Verifiers that are there even where the package runs from a checkout that was never installed."""
 
 
-def verifiers_of(task: Task) -> list[Declared | Verifier]:
+def verifiers_of(task: Task, *, need: bool = True) -> list[Declared | Verifier]:
     """Everything that judges a task's traces, cheap ones first: its checks, its metric, its verifiers.
+
+    Args:
+        task: The task.
+        need: Whether one that has neither metric nor verifiers is an error.
 
     Raises:
         UsageError: What the task lists is no verifier.
@@ -42,7 +46,7 @@ def verifiers_of(task: Task) -> list[Declared | Verifier]:
     """
     checks = CheckVerifier(task)
     own: list[Declared | Verifier] = [checks] if checks.fingerprints else []
-    if task.metric is not None or not task.verifiers:
+    if task.metric is not None or (need and not task.verifiers):
         own.append(MetricVerifier(task))
     listed = [_declared(given, task.base_dir) for given in task.verifiers]
     return sorted([*own, *listed], key=lambda verifier: verifier.tier)

@@ -1,0 +1,113 @@
+"""``limbeck synth``: new examples, verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .shell import Shell, define
+from .words import share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from ..compiler.yields import Synthesized
+
+_MOST = 20  # labels that are shown; all are in --json
+
+
+@define(
+    "synth",
+    options.target,
+    click.option("--method", metavar="NAME", required=True, help="How: METHODS, or MODULE.PY:CLASS."),
+    click.option("--data", metavar="FILE", help="What to start from.  [default: the training rows of the task]"),
+    click.option("--rows", metavar="N", type=click.IntRange(min=1), help="End after so many were kept."),
+    click.option("--out", metavar="FILE", help="JSONL file to write the kept rows to, for --train or --data."),
+    click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the method; may be repeated."),
+    click.option("--prompts", metavar="DIR", help="Compiled prompts of the method's own program; see its docs."),
+    *options.judging,
+    options.all_verdicts,
+    *options.lm,
+    *options.teacher,
+    options.own_adapter,
+    *options.calls,
+    options.seed,
+    options.store,
+)
+def command(shell: Shell, target: str, **given: Any) -> int | None:
+    """Make new examples by a method of the field, and keep what is verified.
+
+    The teacher writes and answers; without one, the LM does.
+    """
+    from .. import api
+
+    names = ("method", "data", "rows", "out", "prompts")
+    made = {**{name: given[name] for name in names}, **options.judges(given), **options.settings(given)}
+    synthesized = shell.finish(api.asynthesize(target, progress=shell.progress, **made))
+    shell.result(synthesized.as_json(), lambda console: show(console, target, synthesized, given))
+    return None if synthesized.kept else 1
+
+
+def show(console: Console, target: str, made: Synthesized, given: Mapping[str, Any]) -> None:
+    """Print what a synthesis came to."""
+    from . import show as look
+
+    look.line(console, f"{made.kept:,} rows kept for {target} by {made.method}", "bold")
+    look.line(console)
+    look.grid(console, ("", "rows", ""), _stages(made), left=1)
+    look.line(console)
+    if len(made.operations) > 1:
+        rows = [(name, f"{n:,}", f"{kept:,}", share(kept, n)) for name, (kept, n) in made.operations.items()]
+        look.grid(console, ("operation", "generated", "kept", ""), rows)
+        look.line(console)
+    for name, labels in made.labels.items():
+        shown = list(labels.items())[:_MOST]
+        table = [(label, f"{before:,}", f"{after:,}") for label, (before, after) in shown]
+        rest = f" ({len(shown)} of {len(labels)})" if len(labels) > len(shown) else ""
+        look.grid(console, (f"{name}{rest}", "before", "after"), table)
+        look.line(console)
+    look.facts(console, _facts(made, given))
+    if made.kept:
+        look.line(console)
+        judging = options.judging_flags(given)
+        store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []
+        look.commands(console, [["export", target, "--out", "dataset", *judging, *store]])
+
+
+def _stages(made: Synthesized) -> list[tuple[str, str, str]]:
+    """The yield, stage by stage, each with its share of what was asked for."""
+    rows: list[tuple[str, int]] = [("asked", made.asked)]
+    rows += [(f"eliminated: {rule}", n) for rule, n in made.eliminated.items()]
+    rows.append(("generated", made.generated))
+    rows += [(f"rejected: {who}", n) for who, n in made.rejected.items()]
+    rows += [(f"failed: {reason}", n) for reason, n in made.failed.items()]
+    rows.append(("kept", made.kept))
+    return [(name, f"{n:,}", share(n, made.asked)) for name, n in rows]
+
+
+def _facts(made: Synthesized, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    from . import show as look
+
+    rows: list[tuple[str, str]] = []
+    cost = made.cost
+    if made.kept:
+        tokens = cost["input_tokens"] + cost["output_tokens"]
+        usd = "" if not cost["usd"] else f", {cost['usd']:.4f} USD"
+        rows.append(("a kept row", f"{cost['calls']:.1f} LM calls, {tokens:,.0f} tokens{usd}"))
+    spread = made.diversity
+    if spread["distinct_2"] is not None:
+        rows.append(("distinct", ", ".join(f"{n}-grams {spread[f'distinct_{n}']:.0%}" for n in (1, 2, 3)
+                                          if spread[f"distinct_{n}"] is not None)))  # fmt: skip
+    near = [(spread["to_nearest"], "each other"), (spread["to_nearest_seed"], "the seeds")]
+    if any(value is not None for value, _ in near):
+        told = ", ".join(f"{value:.2f} to {of}" for value, of in near if value is not None)
+        rows.append(("nearest", f"{told} (0 the same words, 1 no word in common)"))
+    rows.append(("spent", look.spent(made.spent)))
+    if made.out is not None:
+        rows.append(("rows", str(made.out)))
+    rows.append(("store", given["store"]))
+    return rows

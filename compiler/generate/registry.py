@@ -1,0 +1,64 @@
+"""Generators by name through the entry points ``limbeck.generators``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...optimizers.registry import Factory, make, options_of
+from ...signatures.loading import load_module, load_object, split_target
+from .base import Generator
+
+GROUP = "limbeck.generators"
+"""Entry point group in which other packages offer generators."""
+
+BUILTINS: Mapping[str, str] = {}
+"""Generators that are there even where the package runs from a checkout that was never installed."""
+
+
+def make_generator(name: str, options: Mapping[str, Any]) -> Generator:
+    """Make a generator by its name, or of a class that is loaded: ``module.py:Name``.
+
+    Files that it names are looked for in the current directory.
+
+    Raises:
+        TargetError: It cannot be loaded.
+        UsageError: There is none of this name, or an option is unknown or out of range.
+    """
+    kind = _kind(name)
+    factory = Factory(kind, options_of(kind))
+    if unknown := next((option for option in options if option not in factory.options), None):
+        raise UsageError(f"--set {unknown}={options[unknown]}: there is no such option", hint=factory.takes(name))
+    made: Generator = make(name, factory, options)
+    at = getattr(made, "at", None)
+    return made if at is None else at(Path.cwd())
+
+
+def names() -> list[str]:
+    """All that there are."""
+    return sorted(_known())
+
+
+def _kind(name: str) -> Any:
+    if ":" in name:
+        where, attribute = split_target(name)
+        kind = load_object(load_module(where), attribute, where)
+        if not isinstance(kind, type) or not hasattr(kind, "generate"):
+            hint = "Name a class with a method generate(bench); see docs/synthesis.md."
+            raise UsageError(f"{name} is no generator", hint=hint)
+        return kind
+    known = _known()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}."
+        raise UsageError(f"there is no method {name!r}", hint=hint)
+    return known[name].load()
+
+
+def _known() -> dict[str, EntryPoint]:
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    return found | {name: EntryPoint(name, value, GROUP) for name, value in BUILTINS.items()}

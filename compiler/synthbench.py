@@ -1,0 +1,167 @@
+"""The bench that generators are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..errors import TargetError, UsageError
+from ..records import Candidate, Example, Json, Rollout, Step, Trace, Usage, fingerprint
+from ..signatures.fields import predictors
+from .engine.place import answered
+from .generate.base import Made, Written
+
+if TYPE_CHECKING:
+    import dspy
+
+    from ..signatures.task import Task
+    from .session import Session
+    from .verify.base import Answer
+
+_TEACHER = 1  # made examples are answered by the first teacher, which is the student where the user named none
+_REMEMBERED = 4_096  # judged traces that are held until their turn comes to be kept
+
+
+@dataclass
+class SynthBench:
+    """Implements ``generate.base.Bench`` over a session.
+
+    Attributes:
+        method: Name of the generator.
+        seeds: See the protocol.
+        candidate: Likewise.
+        wanted: Likewise.
+        needed: What all LM calls that were asked for cost when they were made, now or in an earlier run.
+    """
+
+    session: Session
+    method: str
+    seeds: Iterable[Example]
+    candidate: Candidate
+    wanted: int | None = None
+    needed: Usage = field(default_factory=Usage)
+    _judged: dict[str, Trace] = field(default_factory=dict)
+    _candidates: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.seed, self.concurrency = self.session.options.seed, self.session.options.concurrency
+        self._setting, self._worker = self.session.bench.setting, self.session.bench.worker
+
+    @property
+    def task(self) -> Task:
+        """What examples are made for."""
+        return self.session.task
+
+    @property
+    def writer(self) -> str:
+        """Name of the LM that is asked by default."""
+        return self._setting.teachers[0].name
+
+    async def ask(
+        self, program: dspy.Module, inputs: Json, *, attempt: int = 0, lm: str | dspy.LM | None = None,
+        lm_args: Json | None = None,
+    ) -> Answer:  # fmt: skip
+        """Run a program of the generator's own."""
+        if lm is None:
+            backend, settings = self._setting.teachers[0], lm_args
+        else:
+            backend, settings = self.session.place.backend(lm, lm_args or {}), None
+        ran = await self._worker.ask(program, inputs, attempt, backend, settings)
+        self.needed += ran.usage
+        return answered(ran, backend.name)
+
+    async def verify(self, made: Made) -> Trace:
+        """The judged trace of something made; from memory or the store, where it was judged before."""
+        rollout = self._rollout(made)
+        trace_id = self._setting.rollout_id(rollout) if made.answer is None else self._written_id(made, made.answer)
+        trace = self._judged.pop(trace_id, None) or await self.session.bench.recall(trace_id, self._known(made))
+        if trace is None:
+            trace = await self._make(made, rollout, trace_id)
+        self._judged[trace_id] = trace  # most recently used last
+        if len(self._judged) > _REMEMBERED:
+            del self._judged[next(iter(self._judged))]
+        return trace
+
+    def keep(self, made: Made, trace: Trace) -> None:
+        """Store a trace that ``verify`` gave. In the order in which things were yielded.
+
+        Raises:
+            Stop: The budget is used up, no LM call can succeed, or everything fails in the same way.
+        """
+        self._judged.pop(trace.id, None)
+        candidate = self._rollout(made).candidate
+        if candidate.id not in self._candidates:
+            self._candidates.add(candidate.id)
+            self.session.store.add_candidate(candidate, self.task.name or "")
+        self.needed += trace.usage
+        self.session.bench.keep(trace)
+
+    def stored(self, *, passed: bool = False) -> Iterator[Trace]:
+        """Traces of the task that earlier runs left in the store.
+
+        Those of an earlier, interrupted run of this very method are left out: what is made must not depend on how
+        often it was interrupted.
+        """
+        outcome = "passed" if passed else None
+        for trace in self.session.store.traces(task=self.task.name or "", order="input", outcome=outcome):
+            if trace.meta.get("synth", {}).get("method") != self.method:
+                yield trace
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Tell the progress."""
+        self.session.progress.phase(name, total)
+
+    def _rollout(self, made: Made) -> Rollout:
+        return Rollout(made.candidate or self.candidate, made.example, made.attempt, _TEACHER)
+
+    def _known(self, made: Made) -> Rollout | None:
+        return self._rollout(made) if made.answer is None else None
+
+    async def _make(self, made: Made, rollout: Rollout, trace_id: str) -> Trace:
+        if made.answer is None:
+            trace, stop = await self._worker.run(rollout)
+            if stop is not None:
+                raise stop
+        else:
+            trace = self._as_trace(made, made.answer, rollout, trace_id)
+        trace = replace(trace, meta=_meta(made, self.method), verdicts=list(made.verdicts))
+        return await self._worker.judge(trace, self._known(made))
+
+    def _as_trace(self, made: Made, answer: Written, rollout: Rollout, trace_id: str) -> Trace:
+        setting = self._setting
+        steps = list(answer.steps) or [Step(self._only_predictor(), made.example.inputs, answer.prediction)]
+        return Trace(
+            id=trace_id, task=setting.task.name or "", example=made.example, candidate=rollout.candidate.id,
+            lm=answer.lm, attempt=made.attempt, prediction=answer.prediction, steps=steps, usage=answer.usage,
+            origin=answer.origin, adapter=setting.adapter_name, program=setting.program,
+        )  # fmt: skip
+
+    def _written_id(self, made: Made, answer: Written) -> str:
+        return fingerprint("synth", self.task.name, self.method, made.example.id, made.attempt, answer.lm,
+                           answer.origin, answer.prediction, made.provenance.as_json(self.method))  # fmt: skip
+
+    def _only_predictor(self) -> str:
+        names = list(predictors(self.task.program))
+        if len(names) != 1:
+            raise TargetError(
+                f"{self.method} writes whole answers, and the program has {len(names)} predictors: {', '.join(names)}",
+                hint="Give it a program of one predictor.",
+            )
+        return names[0]
+
+
+def check_wanted(wanted: int | None) -> None:
+    """See that a number of rows is one.
+
+    Raises:
+        UsageError: It is not above 0.
+    """
+    if wanted is not None and wanted < 1:
+        raise UsageError(f"rows is {wanted}, and at least one row has to be wanted", hint="Give --rows 100, say.")
+
+
+def _meta(made: Made, method: str) -> Json:
+    facts = made.provenance.facts
+    about = {name: facts[name] for name in ("source", "licence") if isinstance(facts.get(name), str)}
+    return {"source": f"synth/{method}", **about, "synth": made.provenance.as_json(method)}
