@@ -105,7 +105,7 @@ def _facts(made: Synthesized, given: Mapping[str, Any]) -> list[tuple[str, str]]
     near = [(spread["to_nearest"], "each other"), (spread["to_nearest_seed"], "the seeds")]
     if any(value is not None for value, _ in near):
         told = ", ".join(f"{value:.2f} to {of}" for value, of in near if value is not None)
-        rows.append(("nearest", f"{told} (0 the same words, 1 no word in common)"))
+        rows.append(("nearest", f"{told}; 1 is no word in common"))
     rows.append(("spent", look.spent(made.spent)))
     if made.out is not None:
         rows.append(("rows", str(made.out)))

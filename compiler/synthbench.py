@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..errors import TargetError, UsageError
@@ -96,6 +98,15 @@ class SynthBench:
             self.session.store.add_candidate(candidate, self.task.name or "")
         self.needed += trace.usage
         self.session.bench.keep(trace)
+
+    def taken(self, example: Example) -> bool:
+        """Whether a seed or a held-out row has this input. They are read when this is asked first."""
+        return int(example.input_id[:16], 16) in self._taken
+
+    @cached_property
+    def _taken(self) -> set[int]:
+        given = chain(self.seeds, getattr(self.seeds, "held_out", ()))
+        return {int(example.input_id[:16], 16) for example in given}
 
     def stored(self, *, passed: bool = False) -> Iterator[Trace]:
         """Traces of the task that earlier runs left in the store.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
-import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ from ...records import Json
 if TYPE_CHECKING:
     import numpy as np
 
+    Table = np.ndarray[Any, np.dtype[np.float32]]
+
 SAMPLE = 2_000
 """Texts that are compared at most: shares of distinct n-grams fall with the number of texts, so it is part of them."""
 
-_BUCKETS = 4_096  # words are hashed into so many counts; two in one bucket make texts a little more alike
-_BLOCK = 256  # texts that are compared with all others at once
+_WORDS = 4_096  # words that are compared at once
 _WORD = re.compile(r"\w+")
 
 
@@ -78,30 +80,42 @@ def nearest(texts: Sequence[str], others: Sequence[str] | None = None) -> float 
 
     if not texts or (not others if others is not None else len(texts) < 2):
         return None
-    mine = _vectors(texts)
-    theirs = mine if others is None else _vectors(others)
-    total = 0.0
-    for start in range(0, len(texts), _BLOCK):
-        alike = mine[start : start + _BLOCK] @ theirs.T
-        if others is None:
-            rows = np.arange(len(alike))
-            alike[rows, rows + start] = -1.0
-        total += float((1.0 - alike.max(axis=1).clip(0.0, 1.0)).sum())
-    return round(total / len(texts), 4)
+    mine = [Counter(_words(text)) for text in texts]
+    theirs = mine if others is None else [Counter(_words(text)) for text in others]
+    alike = _products(mine, theirs) / np.outer(_lengths(mine), _lengths(theirs))
+    if others is None:
+        np.fill_diagonal(alike, 0.0)
+    return round(float((1.0 - alike.max(axis=1).clip(0.0, 1.0)).mean()), 4)
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _vectors(texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Counts of hashed words, a row a text, of length 1; a text without words is like no other."""
+def _products(mine: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> Table:
+    """Sums over words of the products of counts, a row for each of mine; so many words at once as memory allows."""
     import numpy as np
 
-    counts = np.zeros((len(texts), _BUCKETS), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in _words(text):
-            counts[row, zlib.crc32(word.encode(errors="surrogatepass")) % _BUCKETS] += 1
-    length = np.linalg.norm(counts, axis=1, keepdims=True)
-    counts /= np.where(length, length, 1.0)
-    return counts
+    words = sorted(set().union(*mine) & set().union(*theirs))
+    total = np.zeros((len(mine), len(theirs)), dtype=np.float32)
+    for start in range(0, len(words), _WORDS):
+        place = {word: n for n, word in enumerate(words[start : start + _WORDS])}
+        total += _counts(mine, place) @ _counts(theirs, place).T
+    return total
+
+
+def _counts(texts: Sequence[Counter[str]], place: Mapping[str, int]) -> Table:
+    import numpy as np
+
+    table = np.zeros((len(texts), len(place)), dtype=np.float32)
+    for row, counts in enumerate(texts):
+        for word in counts.keys() & place.keys():
+            table[row, place[word]] = counts[word]
+    return table
+
+
+def _lengths(texts: Sequence[Counter[str]]) -> Table:
+    """Of the vectors of counts; 1 for a text without words, which is like no other."""
+    import numpy as np
+
+    return np.array([math.hypot(*counts.values()) or 1.0 for counts in texts], dtype=np.float32)
