@@ -70,12 +70,35 @@ def show(console: Console, target: str, made: Synthesized, given: Mapping[str, A
         rest = f" ({len(shown)} of {len(labels)})" if len(labels) > len(shown) else ""
         look.grid(console, (f"{name}{rest}", "before", "after"), table)
         look.line(console)
+    for name, table in made.notes.items():
+        if isinstance(table, dict) and table:
+            _noted(console, name, table)
     look.facts(console, _facts(made, given))
     if made.kept:
         look.line(console)
         judging = options.judging_flags(given)
         store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []
         look.commands(console, [["export", target, "--out", "dataset", *judging, *store]])
+
+
+def _noted(console: Console, name: str, table: Mapping[str, Any]) -> None:
+    """Print a table of the method's own: rows by name, each with its figures by name."""
+    from . import show as look
+
+    rows = [(label, row if isinstance(row, dict) else {"": row}) for label, row in list(table.items())[:_MOST]]
+    columns = list(dict.fromkeys(column for _, row in rows for column in row))
+    rest = f" ({len(rows)} of {len(table)})" if len(table) > len(rows) else ""
+    cells = [(label, *(_cell(row.get(column)) for column in columns)) for label, row in rows]
+    look.grid(console, (f"{name}{rest}", *columns), cells)
+    look.line(console)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _stages(made: Synthesized) -> list[tuple[str, str, str]]:
@@ -107,6 +130,7 @@ def _facts(made: Synthesized, given: Mapping[str, Any]) -> list[tuple[str, str]]
         told = ", ".join(f"{value:.2f} to {of}" for value, of in near if value is not None)
         rows.append(("nearest", f"{told}; 1 is no word in common"))
     rows.append(("spent", look.spent(made.spent)))
+    rows += [(name, _cell(value)) for name, value in made.notes.items() if not isinstance(value, dict)]
     if made.out is not None:
         rows.append(("rows", str(made.out)))
     rows.append(("store", given["store"]))

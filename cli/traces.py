@@ -49,6 +49,7 @@ _ID = 10  # characters of an id that are shown, and that are enough for --show
         show_default=True,
         help="At most so many.",
     ),
+    click.option("--dropped", metavar="RUN", help="List what a run left out, and why; last is the newest run."),
     click.option("--show", metavar="ID", help="Show one trace whole; the first characters of its id will do."),
     click.option(
         "--out", metavar="FILE", help="Also write them to a .jsonl or .csv for people to fill in (--verifier people)."
@@ -56,14 +57,20 @@ _ID = 10  # characters of an id that are shown, and that are enough for --show
     options.store,
 )
 def command(
-    shell: Shell, limit: int, level: int | None, show: str | None, out: str | None, store: str, **filters: Any
-) -> None:
+    shell: Shell, limit: int, level: int | None, dropped: str | None, show: str | None, out: str | None, store: str,
+    **filters: Any,
+) -> None:  # fmt: skip
     """List stored traces, or show one."""
     from .. import api
     from ..compiler.keep.level import level_of
     from .sheet import write_sheet
 
     with api.open_store(store) as kept:
+        if dropped is not None:
+            from .dropped import dropped as list_dropped
+
+            list_dropped(shell, kept, dropped, limit)
+            return
         if show is not None:
             trace = _find(kept, show)
             shell.result(as_json(trace, whole=True), lambda console: show_trace(console, trace))
@@ -161,6 +168,7 @@ def show_trace(console: Console, trace: Trace) -> None:
         ("attempt", str(trace.attempt)),
         ("origin", trace.origin),
         ("source", trace.example.source or "unknown"),
+        *([("made by", _made(trace.meta["synth"]))] if "synth" in trace.meta else []),
     ])  # fmt: skip
     _values(console, "inputs", trace.example.inputs)
     _values(console, "labels", trace.example.labels)
@@ -182,6 +190,14 @@ def show_trace(console: Console, trace: Trace) -> None:
         for message in step.messages:
             _block(console, str(message.get("role")), message.get("content"))
         _block(console, "completion", step.completion or step.error or "")
+
+
+def _made(about: Mapping[str, Any]) -> str:
+    """``evolve: deepen, round 2, of 3f2a9c0d1e, by openai/gpt-4.1``."""
+    parts = [str(about.get("operation")), f"round {about.get('round')}"]
+    parts += [f"of {str(about['parent'])[:_ID]}"] if about.get("parent") else []
+    parts += [f"by {about['lm']}"] if about.get("lm") else []
+    return f"{about.get('method')}: {', '.join(parts)}"
 
 
 def _told(trace: Trace) -> str:

@@ -63,6 +63,19 @@ def test_json_has_all_of_it(cli: Cli, folder: Path) -> None:
     assert {"diversity", "labels", "cost_per_kept_row", "operations", "spent"} <= value.keys()
 
 
+def test_what_was_dropped_and_what_was_made_can_be_looked_at(cli: Cli, folder: Path) -> None:
+    """The ledger of the newest run, and where a trace comes from."""
+    cli("synth", "tickets/router.py:task", "--method", "shout.py:Shout", cwd=folder)
+    ran = cli("traces", "--dropped", "last", "--limit", "3", cwd=folder)
+    assert "every tenth" in ran.stdout
+    assert "3 of 21 (21 every tenth)" in ran.stdout
+    trace = json.loads(cli("traces", "--limit", "1", "--json", cwd=folder).stdout)["traces"][0]
+    shown = cli("traces", "--show", trace["id"], cwd=folder).stdout
+    assert f"shout: {trace['meta']['synth']['operation']}, round 1, of {trace['meta']['synth']['parent'][:10]}" in shown
+    wrong = cli("traces", "--dropped", "nope", cwd=folder)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 2)
+
+
 def test_a_second_run_asks_nothing(cli: Cli, folder: Path) -> None:
     """What was paid for once answers at once, and the rows are the same."""
     command = ("synth", "tickets/router.py:task", "--method", "shout.py:Shout", "--json")
