@@ -28,7 +28,12 @@ _MOST = 20  # labels that are shown; all are in --json
     click.option("--rows", metavar="N", type=click.IntRange(min=1), help="End after so many were kept."),
     click.option("--out", metavar="FILE", help="JSONL file to write the kept rows to, for --train or --data."),
     click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the method; may be repeated."),
-    click.option("--prompts", metavar="DIR", help="Compiled prompts of the method's own program; see its docs."),
+    click.option(
+        "--prompts",
+        metavar="DIR",
+        multiple=True,
+        help="Compiled prompts of the method's own program, or a part of it; may be repeated.",
+    ),
     *options.judging,
     options.all_verdicts,
     *options.lm,
@@ -39,7 +44,7 @@ _MOST = 20  # labels that are shown; all are in --json
     options.store,
 )
 def command(shell: Shell, target: str, **given: Any) -> int | None:
-    """Make new examples by a method of the field, and keep what is verified.
+    """Make new examples and keep what is verified.
 
     The teacher writes and answers; without one, the LM does.
     """

@@ -166,7 +166,7 @@ class StudyWriter:
 
 def _again(work: Callable[[], Any]) -> Any:
     """Try a few times: of two processes that make Optuna's tables at once, one fails at first."""
-    for pause in (0.1, 0.5):
+    for pause in (0.1, 0.3, 1.0, 3.0):
         try:
             return work()
         except Exception:  # noqa: BLE001  # what is really wrong is so the last time, too
