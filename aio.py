@@ -1,9 +1,10 @@
-"""Concurrency over streams, in bounded memory."""
+"""Concurrency over streams, in bounded memory; and async work called from where there is no await."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
@@ -95,3 +96,47 @@ def from_thread(work: Coroutine[Any, Any, R], loop: asyncio.AbstractEventLoop) -
             if loop.is_closed():
                 work.close()
                 raise asyncio.CancelledError from None
+
+
+def twin(call: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+    """The synchronous twin of a function; where a loop runs already it works in a thread of its own."""
+
+    def run(*args: Any, **kwargs: Any) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(call(*args, **kwargs))
+        return in_thread(call(*args, **kwargs))
+
+    run.__name__ = run.__qualname__ = call.__name__.removeprefix("a")
+    run.__doc__ = call.__doc__
+    run.__wrapped__ = call  # type: ignore[attr-defined]  # so that help() shows the signature
+    return run
+
+
+def in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run in a loop of another thread; Ctrl-C ends the work there, too, and not only the waiting for it."""
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+    begun: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]]
+    begun = concurrent.futures.Future()
+
+    async def body() -> T:
+        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await coroutine
+
+    def work() -> None:
+        try:
+            outcome.set_result(asyncio.run(body()))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=work, name="limbeck")
+    thread.start()
+    try:
+        return outcome.result()
+    except KeyboardInterrupt:
+        loop, task = begun.result()
+        if task is not None and not outcome.done():
+            loop.call_soon_threadsafe(task.cancel)
+            thread.join()
+        raise

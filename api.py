@@ -7,31 +7,30 @@ functions also work where an event loop is running, in a notebook say: they then
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from .aio import twin
 from .compiler.calibrate import asking_of, calibrate_asking, calibrate_recorded
 from .compiler.calibrated import Calibrated
 from .compiler.check import Checked, check_task
 from .compiler.compile import Compiled, compile_task
-from .compiler.emit.artifact import apply_artifact, load_artifact
+from .compiler.emit.artifact import load_artifact
 from .compiler.emit.card import command
 from .compiler.emit.choices import make_choices
 from .compiler.emit.outdir import check_out
+from .compiler.emit.prompts import apply_prompts
 from .compiler.emit.result import DatasetResult
 from .compiler.emit.why import Why, tell
 from .compiler.evaluate import Evaluated, evaluate_task
 from .compiler.export import export_task
 from .compiler.generate.registry import make_generator
 from .compiler.ingest import Ingested, ingest_rows
+from .compiler.inputs import begun, count, labelled, raw, row_function, unlabelled
 from .compiler.keep.store import Store
 from .compiler.labelled import Columns
 from .compiler.lm.budget import Budget
@@ -41,31 +40,20 @@ from .compiler.reverify import Reverified, reverify_task
 from .compiler.seeds import Seeds
 from .compiler.session import DEFAULT_STORE, Options
 from .compiler.synthesize import synthesize_task
+from .compiler.targets import Target, adapter_of, as_compiled, refuse_compiled
+from .compiler.targets import load as load  # noqa: PLC0414 - reached as limbeck.load
 from .compiler.value import Valued, value_task
 from .compiler.worth import is_sound
 from .compiler.yields import Synthesized
-from .errors import DataError, LimbeckError, LMSetupError, TargetError, UsageError
+from .errors import DataError, LimbeckError, UsageError
 from .optimizers.auto import AUTO
-from .records import Candidate, Example, Json, Trace
-from .signatures.examples import coerce_examples, read_examples, read_rows
-from .signatures.loading import load_module, load_object, split_target
-from .signatures.splits import make_splits
-from .signatures.target import load_target
-from .signatures.task import Data, Task
-from .signatures.validate import Validator
+from .records import Candidate, Json, Trace
+from .signatures.examples import read_rows
+from .signatures.task import Data
 
 if TYPE_CHECKING:
-    import dspy
-
     from .compiler.generate.base import Generator
     from .compiler.progress import Progress
-
-DEFAULT_LM = Options.lm
-
-Target: TypeAlias = "str | Path | Task | dspy.Module"
-"""What a function works on; see above."""
-
-T = TypeVar("T")
 
 
 def options(
@@ -114,7 +102,7 @@ async def acompile(
         UsageError: Something cannot be used as it is; see ``errors``.
         BudgetReached: The budget ended the run. What was reached is kept, and the same call goes on from there.
     """
-    _refuse_compiled(target)
+    refuse_compiled(target)
     task, _ = load(target, metric=metric, verifiers=verifiers)
     named = str(target) if isinstance(target, (str, Path)) else None
     return await compile_task(task, Path(out), optimizer=optimizer, options=options(**settings), progress=progress,
@@ -142,9 +130,9 @@ async def aevaluate(
         UsageError: Something cannot be used as it is.
         BudgetReached: The budget ended the run.
     """
-    chosen = options(**_as_compiled(target, settings))
+    chosen = options(**as_compiled(target, settings))
     task, candidate = load(target, metric=metric, verifiers=verifiers)
-    rows, total = _rows(task, data, chosen.seed)
+    rows, total = labelled(task, data, chosen.seed)
     return await evaluate_task(
         task, rows, candidate=candidate, out=Path(out) if out else None, options=chosen, progress=progress, total=total
     )
@@ -178,11 +166,11 @@ async def arun_traces(
 
     With ``text`` the values are strings to be read as the program's types, like the cells of a CSV file.
     """
-    chosen = options(**_as_compiled(target, settings))
+    chosen = options(**as_compiled(target, settings))
     task, candidate = load(target, need_metric=False)
-    rows = _unlabelled(task, inputs, text=text)
+    rows = unlabelled(task, inputs, text=text)
     if total is None and isinstance(inputs, (str, Path)):
-        total = _count(Path(inputs))
+        total = count(Path(inputs))
     made = predict(task, rows, candidate=candidate, options=chosen, progress=progress, total=total)
     async with aclosing(made) as traces:
         async for trace in traces:
@@ -216,8 +204,8 @@ async def aingest(
     """
     chosen = options(**settings)
     task, _ = load(target, metric=metric, verifiers=verifiers)
-    mapper = _function(row) if isinstance(row, str) else row
-    rows = _begun(read_rows(data))
+    mapper = row_function(row) if isinstance(row, str) else row
+    rows = begun(read_rows(data))
     return await ingest_rows(task, rows, mapper, options=chosen, progress=progress, source=source, licence=licence)
 
 
@@ -236,8 +224,8 @@ async def averify(
 
 async def asynthesize(
     target: Target, method: str | Generator, *, data: Data | None = None, rows: int | None = None,
-    out: str | Path | None = None, prompts: str | Path | None = None, metric: Any = None, verifiers: Sequence[Any] = (),
-    progress: Progress | None = None, **settings: Any,
+    out: str | Path | None = None, prompts: str | Path | Sequence[str | Path] = (), metric: Any = None,
+    verifiers: Sequence[Any] = (), progress: Progress | None = None, **settings: Any,
 ) -> Synthesized:  # fmt: skip
     """Make new examples by a method of the field, verify them, and keep their traces.
 
@@ -247,7 +235,8 @@ async def asynthesize(
         data: What to start from, a file or rows; default: the training rows of the task.
         rows: End after so many rows were kept.
         out: JSONL file to write the kept rows to.
-        prompts: Artifact directory of the generator's own program, compiled before; see ``Generator.program``.
+        prompts: Artifact directory of the generator's own program, compiled before, or several, each of a part of it;
+            see ``Generator.program``.
         metric: Metric of a bare program.
         verifiers: What else judges.
         progress: Told what goes on.
@@ -257,14 +246,16 @@ async def asynthesize(
         UsageError: Something cannot be used as it is.
         BudgetReached: The budget ended the run; the same call goes on from there.
     """
-    chosen = options(**_as_compiled(target, settings))
+    chosen = options(**as_compiled(target, settings))
     generator = make_generator(method, chosen.set) if isinstance(method, str) else method
     task, candidate = load(target, metric=metric, verifiers=verifiers, need_metric=not generator.judges)
-    if prompts is not None:
-        generator.program = apply_artifact(generator.program, Path(prompts))
+    compiled = [Path(prompts)] if isinstance(prompts, (str, Path)) else [Path(given) for given in prompts or ()]
+    if compiled:
+        generator.program = apply_prompts(generator.program, compiled)
     given = {"set": dict(chosen.set), "data": str(data) if isinstance(data, (str, Path)) else None, "rows": rows}
+    seeds = Seeds(task, data, chosen.seed, need_val=getattr(generator, "needs_val", False))
     return await synthesize_task(
-        task, generator, Seeds(task, data, chosen.seed), rows=rows, out=None if out is None else Path(out),
+        task, generator, seeds, rows=rows, out=None if out is None else Path(out),
         candidate=candidate, options=chosen, progress=progress, given=given,
     )  # fmt: skip
 
@@ -303,11 +294,11 @@ async def acalibrate(
         if target is not None or judge is not None or judge_args:
             hint = "Leave out either the recorded judgments or the judge."
             raise UsageError(f"the judgments in {judgment!r} are recorded, and a judge is given, too", hint=hint)
-        return await asyncio.to_thread(calibrate_recorded, _raw_rows(data), columns)
+        return await asyncio.to_thread(calibrate_recorded, raw(data), columns)
     task = load(target, metric=metric, need_metric=False)[0] if target is not None else None
     asking = asking_of(task, columns, inputs=inputs, judge=judge, judge_args=judge_args)
-    total = _count(Path(data)) if isinstance(data, (str, Path)) else len(data)
-    return await calibrate_asking(_raw_rows(data), columns, asking, chosen, progress, total)
+    total = count(Path(data)) if isinstance(data, (str, Path)) else len(data)
+    return await calibrate_asking(raw(data), columns, asking, chosen, progress, total)
 
 
 async def aexport(
@@ -334,7 +325,7 @@ async def aexport(
         UsageError: Something cannot be used as it is.
     """
     check_out(Path(out))
-    wanted = make_choices({**choices, "adapter": adapter or _adapter_of(target)})
+    wanted = make_choices({**choices, "adapter": adapter or adapter_of(target)})
     wanted.check()
     task, candidate = load(target, metric=metric, verifiers=verifiers, need_metric=False)
     stop = threading.Event()
@@ -393,9 +384,9 @@ async def avalue(
         path = artifact.path / "limbeck.json"
         raise DataError(f"{path}: its values are none that limbeck wrote", hint="Compile the program again.")
     if data is not None:
-        chosen = options(**_as_compiled(target, settings))
+        chosen = options(**as_compiled(target, settings))
         task, candidate = load(target, metric=metric, verifiers=verifiers)
-        rows, _ = _rows(task, data, chosen.seed)
+        rows, _ = labelled(task, data, chosen.seed)
         return await value_task(task, candidate or Candidate(), list(rows), origins=stored, options=chosen,
                                 progress=progress)  # fmt: skip
     if stored is None:
@@ -414,38 +405,10 @@ async def acheck(
     Raises:
         UsageError: Something cannot be used as it is.
     """
-    _refuse_compiled(target)
+    refuse_compiled(target)
     task, _ = load(target, metric=metric, verifiers=verifiers)
     return await check_task(task, optimizer=optimizer, options=options(**settings),
                             data={"train": train, "val": val, "test": test, "data": data}, values=values)  # fmt: skip
-
-
-def load(
-    target: Target, *, metric: Any = None, verifiers: Sequence[Any] = (), need_metric: bool = True
-) -> tuple[Task, Candidate | None]:
-    """Load what a target names: the task, and the compiled setting where it is an artifact.
-
-    Args:
-        target: What to load.
-        metric: Metric of a bare program.
-        verifiers: What else judges, beside what the task lists: names, or objects of ``limbeck.verifiers``.
-        need_metric: Whether a task with nothing that judges is an error.
-
-    Raises:
-        TargetError: It cannot be loaded.
-        DataError: The artifact cannot be read or does not fit its program.
-    """
-    need_metric = need_metric and not verifiers
-    candidate = None
-    if isinstance(target, Task):
-        task = target
-    elif not isinstance(target, (str, Path)):
-        task = Task(program=target, metric=metric, name=type(target).__name__)
-    elif Path(target).is_dir():
-        task, candidate = _load_artifact(Path(target), metric, need_metric=need_metric)
-    else:
-        task = load_target(str(target), metric=metric, need_metric=need_metric)
-    return (replace(task, verifiers=[*task.verifiers, *verifiers]) if verifiers else task), candidate
 
 
 def open_store(store: str | Path = DEFAULT_STORE) -> Store:
@@ -457,181 +420,14 @@ def open_store(store: str | Path = DEFAULT_STORE) -> Store:
     return Store.open(store, create=False)
 
 
-def _sync(call: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
-    """The synchronous twin of a function; where a loop runs already it works in a thread of its own."""
-
-    def run(*args: Any, **kwargs: Any) -> T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(call(*args, **kwargs))
-        return _in_thread(call(*args, **kwargs))
-
-    run.__name__ = run.__qualname__ = call.__name__.removeprefix("a")
-    run.__doc__ = call.__doc__
-    run.__wrapped__ = call  # type: ignore[attr-defined]  # so that help() shows the signature
-    return run
-
-
-def _in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run in a loop of another thread; Ctrl-C ends the work there, too, and not only the waiting for it."""
-    outcome: Future[T] = Future()
-    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
-
-    async def body() -> T:
-        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
-        return await coroutine
-
-    def work() -> None:
-        try:
-            outcome.set_result(asyncio.run(body()))
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            outcome.set_exception(error)
-
-    thread = threading.Thread(target=work, name="limbeck")
-    thread.start()
-    try:
-        return outcome.result()
-    except KeyboardInterrupt:
-        loop, task = begun.result()
-        if task is not None and not outcome.done():
-            loop.call_soon_threadsafe(task.cancel)
-            thread.join()
-        raise
-
-
-compile = _sync(acompile)  # noqa: A001 - the word of the design; reached as limbeck.compile
-evaluate = _sync(aevaluate)
-run = _sync(arun)
-ingest = _sync(aingest)
-verify = _sync(averify)
-export = _sync(aexport)
-why = _sync(awhy)
-check = _sync(acheck)
-value = _sync(avalue)
-calibrate = _sync(acalibrate)
-synthesize = _sync(asynthesize)
-
-
-def _rows(task: Task, data: Any, seed: int) -> tuple[Iterable[Example], int | None]:
-    if data is None:
-        rows = make_splits(task, seed=seed).test
-        return rows, len(rows)
-    if isinstance(data, (str, Path)):
-        found = read_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
-        return _begun(found), _count(Path(data))
-    examples = coerce_examples(data, inputs=task.input_names, types=task.example_types, optional=task.optional_inputs)
-    return examples, len(examples)
-
-
-def _raw_rows(data: str | Path | Sequence[Mapping[str, Any]]) -> Iterable[tuple[Json, str]]:
-    """Rows as they are, and where each of them stands."""
-    if isinstance(data, (str, Path)):
-        return _begun(read_rows(data))
-    return ((dict(row), f"data[{number}]") for number, row in enumerate(data))
-
-
-def _count(path: Path) -> int | None:
-    """Number of rows in a file, where that is cheap to tell."""
-    if path.suffix.lower() not in {".jsonl", ".ndjson"}:
-        return None
-    with path.open("rb") as file:
-        return sum(not line.isspace() for line in file)
-
-
-def _begun(items: Iterator[T]) -> Iterator[T]:
-    """The same items; the first is read now, so that what cannot be read is told before anything is opened."""
-    return chain([next(items)], items)
-
-
-def _unlabelled(task: Task, inputs: Iterable[Mapping[str, Any]] | str | Path, *, text: bool) -> Iterable[Example]:
-    """Inputs to predict for; other columns are ignored, whatever they hold."""
-    types = {name: kind for name, kind in task.example_types.items() if name in task.input_fields}
-    if isinstance(inputs, (str, Path)):
-        rows = _begun(read_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs))
-    elif text:
-        validator = Validator(task.input_names, types, task.optional_inputs, text=True)
-        rows = (validator.example(dict(row), "--input") for row in inputs)
-    else:
-        rows = iter(coerce_examples(inputs, inputs=task.input_names, types=types, optional=task.optional_inputs))
-    return (Example(e.inputs, {}, e.source) for e in rows)
-
-
-def _function(place: str) -> RowFunction:
-    where, name = split_target(place)
-    found = load_object(load_module(where), name, where)
-    if not callable(found):
-        raise TargetError(f"{place} is no function", hint="Write def row(raw): ... and give --row module.py:row.")
-    function: RowFunction = found
-    return function
-
-
-def _adapter_of(target: Target) -> str:
-    if isinstance(target, (str, Path)) and Path(target).is_dir():
-        return str(load_artifact(Path(target)).manifest.get("adapter", "chat"))
-    return "chat"
-
-
-def _as_compiled(target: Target, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with the adapter that an artifact was compiled with.
-
-    Its LMs are not taken over, for a directory that came from somewhere else must not decide where calls go.
-
-    Raises:
-        LMSetupError: It was compiled with other LMs than the default, and none is given in their place.
-    """
-    made = {"adapter": _adapter_of(target), **settings}
-    if "lm" in made or not isinstance(target, (str, Path)) or not Path(target).is_dir():
-        return made
-    manifest = load_artifact(Path(target)).manifest
-    wanted = {"--lm ": manifest.get("lm", DEFAULT_LM)}
-    if isinstance(manifest.get("lms"), dict) and not made.get("lms"):
-        wanted |= {f"--lm-for {shlex.quote(name)}=": lm for name, lm in manifest["lms"].items()}
-    wanted = {flag: str(lm) for flag, lm in wanted.items() if lm != DEFAULT_LM}
-    if wanted:
-        raise LMSetupError(
-            f"{target} was compiled with {', '.join(dict.fromkeys(wanted.values()))}, "
-            "and no LM is given to run it with",
-            hint=f"Give that one or another: {' '.join(flag + lm for flag, lm in wanted.items())}, or lm= in Python.",
-        )
-    return made
-
-
-def _load_artifact(path: Path, metric: Any, *, need_metric: bool) -> tuple[Task, Candidate]:
-    from .compiler.emit.artifact import check_fit
-
-    artifact = load_artifact(path)
-    target = _compiled_from(path, artifact.manifest)
-    if target is None:
-        raise DataError(
-            f"{path} was compiled from a Python object, not from a file",
-            hint="Load it in Python: program.load('program.json').",
-        )
-    task = load_target(target, metric=metric, need_metric=need_metric)
-    check_fit(task.program, artifact)
-    return task, artifact.candidate
-
-
-def _compiled_from(path: Path, manifest: Json) -> str | None:
-    """The target that an artifact was compiled from; None where it was a Python object."""
-    target = manifest.get("target")
-    if not isinstance(target, str):
-        return None
-    file, _, name = target.rpartition(":")
-    return f"{(path / file).resolve() if file.endswith('.py') else file}:{name}"
-
-
-def _refuse_compiled(target: Target) -> None:
-    """Refuse an artifact where its demos would be ignored.
-
-    Raises:
-        UsageError: It is one.
-    """
-    if not isinstance(target, (str, Path)) or not Path(target).is_dir():
-        return
-    source = _compiled_from(Path(target), load_artifact(Path(target)).manifest)
-    here = "the program" if source is None else os.path.relpath(source) if Path(source).is_absolute() else source
-    raise UsageError(
-        f"{target} is compiled already, and a compile would start without its demos",
-        hint=f"Give what it was compiled from: {here}. The compiled program is for limbeck eval and limbeck run.",
-    )
+compile = twin(acompile)  # noqa: A001 - the word of the design; reached as limbeck.compile
+evaluate = twin(aevaluate)
+run = twin(arun)
+ingest = twin(aingest)
+verify = twin(averify)
+export = twin(aexport)
+why = twin(awhy)
+check = twin(acheck)
+value = twin(avalue)
+calibrate = twin(acalibrate)
+synthesize = twin(asynthesize)

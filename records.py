@@ -35,6 +35,10 @@ METRIC = "metric"
 BORN = "synth:"
 """Names of verdicts start so that a generator gave what it made. They are part of the record, and never given again."""
 
+PREFERRED = f"{BORN}preferred"
+"""Name of the verdict on one of two answers that were compared: its score is the probability that it is the better one,
+and the other one has the same ``evidence["pair"]``."""
+
 
 def canonical_json(value: object) -> bytes:
     """Serialize to the one byte string that equal values share (sorted keys, UTF-8)."""

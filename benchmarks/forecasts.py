@@ -18,6 +18,7 @@ from typing import Any
 import dspy
 
 from limbeck import api
+from limbeck.compiler.targets import DEFAULT_LM
 from limbeck.records import Json
 from limbeck.signatures.task import Task
 
@@ -103,7 +104,7 @@ def right(example: Any, prediction: Any, trace: Any = None) -> bool:
 def tickets() -> tuple[Task, Any]:
     """One predictor, eight labels, with the embedded LM."""
     task, _ = api.load(f"{EXAMPLES / 'tickets' / 'router.py'}:task")
-    return task, api.DEFAULT_LM
+    return task, DEFAULT_LM
 
 
 def gsm8k() -> tuple[Task, Any]:

@@ -41,12 +41,13 @@ def command(shell: Shell, target: str, no_values: bool, **given: Any) -> None:
 def check(shell: Shell, target: str, given: dict[str, Any], *, values: bool) -> None:
     """Check a task and show what was found; also what ``compile --dry-run`` does."""
     from .. import api
+    from ..compiler.targets import DEFAULT_LM
 
     data = {name: given[name] for name in ("train", "val", "test", "data")}
     made = options.settings(given)
     named = {**options.judges(given), "optimizer": given["optimizer"], "values": values}
     checked = shell.finish(api.acheck(target, **named, **data, **made))
-    lm = f"{given['lm'] or api.DEFAULT_LM}{' and others' if given['teacher'] or given['lm_for'] else ''}"
+    lm = f"{given['lm'] or DEFAULT_LM}{' and others' if given['teacher'] or given['lm_for'] else ''}"
     shell.result(checked.as_json(), lambda console: show(console, target, checked, lm))
 
 

@@ -36,7 +36,7 @@ _ROWS = (
     click.option("--failures", is_flag=True, help="Also what did not pass, with columns outcome and reward."),
     click.option(
         "--pairs", metavar="HOW", default="outcome", show_default=True,
-        help="What makes an answer the better one of a pair: outcome or score.",
+        help="What makes an answer the better one of a pair: outcome, score or label.",
     ),
     click.option("--margin", metavar="X", type=float, default=0.1, show_default=True,
                  help="Least difference of the scores in a pair."),

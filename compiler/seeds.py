@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,11 +25,13 @@ class Seeds:
         task: Whose inputs they are.
         data: A file or rows; None for the training rows of the task, and where that declares no data there are none.
         seed: Seed of the draw of training rows.
+        need_val: Whether rows to choose by are drawn, too, where the task does not give them.
     """
 
     task: Task
     data: Data | None = None
     seed: int = 0
+    need_val: bool = False
 
     def __iter__(self) -> Iterator[Example]:
         """Go through them from the start.
@@ -50,6 +52,11 @@ class Seeds:
             )
 
     @property
+    def val(self) -> Sequence[Example]:
+        """Rows to choose by; drawn from those of the task only with ``need_val``."""
+        return self._splits.val if self._splits else ()
+
+    @property
     def held_out(self) -> Iterator[Example]:
         """What the task sets aside to choose and to prove by. Nothing that is made may be one of these."""
         if self._splits:
@@ -62,8 +69,13 @@ class Seeds:
         if all(given is None for given in (task.train, task.val, task.test, task.data)):
             return None
         try:
-            return make_splits(task, seed=self.seed)
+            return make_splits(task, seed=self.seed, need_val=self.need_val)
         except DataError:
             if self.data is None:
                 raise
             return None  # the task's own data is not what this is about
+
+
+def number(example: Example) -> int:
+    """The identity of an example's input as a number of 64 bits, of which a set may hold many."""
+    return int(example.input_id[:16], 16)

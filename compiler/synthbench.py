@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..errors import TargetError, UsageError
-from ..records import Candidate, Example, Json, Rollout, Step, Trace, Usage, fingerprint
+from ..records import Candidate, Evaluation, Example, Json, Outcome, Rollout, Step, Trace, Usage, Verdict, fingerprint
 from ..signatures.fields import predictors
 from .engine.place import answered
 from .generate.base import Made, Written
+from .lm.cast import Named, settings_of
+from .seeds import Seeds, number
 
 if TYPE_CHECKING:
     import dspy
@@ -39,11 +41,13 @@ class SynthBench:
 
     session: Session
     method: str
-    seeds: Iterable[Example]
+    seeds: Seeds
     candidate: Candidate
     wanted: int | None = None
     needed: Usage = field(default_factory=Usage)
     _judged: dict[str, Trace] = field(default_factory=dict)
+    _renewed: set[str] = field(default_factory=set)
+    _named: dict[str, int] = field(default_factory=dict)
     _candidates: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -60,15 +64,19 @@ class SynthBench:
         """Name of the LM that is asked by default."""
         return self._setting.teachers[0].name
 
+    @property
+    def student(self) -> str:
+        """Name of the LM that is being improved."""
+        return self._setting.student.name
+
     async def ask(
         self, program: dspy.Module, inputs: Json, *, attempt: int = 0, lm: str | dspy.LM | None = None,
         lm_args: Json | None = None,
     ) -> Answer:  # fmt: skip
         """Run a program of the generator's own."""
-        if lm is None:
-            backend, settings = self._setting.teachers[0], lm_args
-        else:
-            backend, settings = self.session.place.backend(lm, lm_args or {}), None
+        own = {} if lm_args is None else lm_args
+        backend = self._setting.teachers[0] if lm is None else self.session.place.backend(lm, own)
+        settings = None if isinstance(lm, str) else lm_args  # on top of those that an LM has already
         ran = await self._worker.ask(program, inputs, attempt, backend, settings)
         self.needed += ran.usage
         return answered(ran, backend.name)
@@ -77,9 +85,14 @@ class SynthBench:
         """The judged trace of something made; from memory or the store, where it was judged before."""
         rollout = self._rollout(made)
         trace_id = self._setting.rollout_id(rollout) if made.answer is None else self._written_id(made, made.answer)
-        trace = self._judged.pop(trace_id, None) or await self.session.bench.recall(trace_id, self._known(made))
-        if trace is None:
-            trace = await self._make(made, rollout, trace_id)
+        trace = self._judged.pop(trace_id, None)
+        if trace is not None:
+            meta = _meta(made, self.method)  # its facts may be known only since it was judged
+            trace = trace if trace.meta == meta else replace(trace, meta=meta)
+        else:
+            trace = await self.session.bench.recall(trace_id, self._known(made))
+            trace = trace or await self._make(made, rollout, trace_id)
+        trace = await self._said_since(made, trace)
         self._judged[trace_id] = trace  # most recently used last
         if len(self._judged) > _REMEMBERED:
             del self._judged[next(iter(self._judged))]
@@ -96,17 +109,50 @@ class SynthBench:
         if candidate.id not in self._candidates:
             self._candidates.add(candidate.id)
             self.session.store.add_candidate(candidate, self.task.name or "")
-        self.needed += trace.usage
+        if made.answer is None:  # what it took to write an answer was counted when it was asked for
+            self.needed += trace.usage
+        for verdict in trace.verdicts:
+            if verdict.usage is not None and not verdict.born:
+                self.needed += verdict.usage
         self.session.bench.keep(trace)
+        if trace.id in self._renewed:
+            self._renewed.discard(trace.id)
+            self.session.store.judged(trace)  # one that the store had already says something else now
+
+    @property
+    def val(self) -> Sequence[Example]:
+        """Rows that the task has to choose by."""
+        return self.seeds.val
+
+    async def evaluate(self, candidate: Candidate, lm: str | None = None) -> Evaluation:
+        """Score a setting of the program on the rows to choose by, and write that down in the store."""
+        scores, outcomes = list[float](), list[Outcome]()
+        rollouts = self.session.bench.rollouts(candidate, self.val, teacher=self._teacher(lm))
+        async with aclosing(rollouts) as traces:
+            async for trace in traces:
+                scores.append(trace.score)
+                outcomes.append(trace.outcome)
+                self.needed += trace.usage
+        found = Evaluation(candidate.id, scores, outcomes)
+        self.session.store.add_evaluation(self.session.run, candidate.id, "val", mean=found.mean, n=len(scores))
+        return found
+
+    def held_out(self, example: Example) -> bool:
+        """Whether a row that the task holds out has this input."""
+        return number(example) in self._held_out
+
+    @cached_property
+    def _held_out(self) -> set[int]:
+        return set(map(number, self.seeds.held_out))
 
     def taken(self, example: Example) -> bool:
         """Whether a seed or a held-out row has this input. They are read when this is asked first."""
-        return int(example.input_id[:16], 16) in self._taken
+        return number(example) in self.known
 
     @cached_property
-    def _taken(self) -> set[int]:
-        given = chain(self.seeds, getattr(self.seeds, "held_out", ()))
-        return {int(example.input_id[:16], 16) for example in given}
+    def known(self) -> set[int]:
+        """Numbers of the inputs of seeds and held-out rows; what is made may have none of them."""
+        return {*map(number, self.seeds), *self._held_out}
 
     def stored(self, *, passed: bool = False) -> Iterator[Trace]:
         """Traces of the task that earlier runs left in the store.
@@ -124,7 +170,35 @@ class SynthBench:
         self.session.progress.phase(name, total)
 
     def _rollout(self, made: Made) -> Rollout:
-        return Rollout(made.candidate or self.candidate, made.example, made.attempt, _TEACHER)
+        return Rollout(made.candidate or self.candidate, made.example, made.attempt, self._teacher(made.lm))
+
+    def _teacher(self, lm: str | None) -> int:
+        """Number of an LM among the teachers; one that is named later is a further teacher."""
+        if lm is None:
+            return _TEACHER
+        if lm not in self._named:
+            backend = self.session.place.backend(lm, self._settings_of(lm))
+            self._setting.teachers = [*self._setting.teachers, backend]
+            self._named[lm] = len(self._setting.teachers)
+        return self._named[lm]
+
+    def _settings_of(self, lm: str) -> Json:
+        options = self.session.options
+        return settings_of(Named(lm), Named(options.lm, options.lm_args))
+
+    async def _said_since(self, made: Made, trace: Trace) -> Trace:
+        """A rollout with what the method says of it now, where that is something else than before."""
+        if made.answer is not None or trace.failure is not None:
+            return trace
+        own, before = _said(made, trace.prediction), [verdict for verdict in trace.verdicts if verdict.born]
+        if not own or before == own:
+            return trace
+        self._renewed.add(trace.id)
+        others = (verdict for verdict in trace.verdicts if not verdict.born)
+        renewed = trace.with_verdicts([*own, *others])
+        if all(verdict.passed for verdict in own) == all(verdict.passed for verdict in before):
+            return renewed
+        return await self._worker.judge(renewed, self._known(made))
 
     def _known(self, made: Made) -> Rollout | None:
         return self._rollout(made) if made.answer is None else None
@@ -136,7 +210,7 @@ class SynthBench:
                 raise stop
         else:
             trace = self._as_trace(made, made.answer, rollout, trace_id)
-        trace = replace(trace, meta=_meta(made, self.method), verdicts=list(made.verdicts))
+        trace = replace(trace, meta=_meta(made, self.method), verdicts=_said(made, trace.prediction))
         return await self._worker.judge(trace, self._known(made))
 
     def _as_trace(self, made: Made, answer: Written, rollout: Rollout, trace_id: str) -> Trace:
@@ -170,6 +244,12 @@ def check_wanted(wanted: int | None) -> None:
     """
     if wanted is not None and wanted < 1:
         raise UsageError(f"rows is {wanted}, and at least one row has to be wanted", hint="Give --rows 100, say.")
+
+
+def _said(made: Made, prediction: Json | None) -> list[Verdict]:
+    """What the method itself says, of the answer too, where there is one."""
+    reviewed = made.review(prediction) if made.review is not None and prediction is not None else ()
+    return [*made.verdicts, *reviewed]
 
 
 def _meta(made: Made, method: str) -> Json:

@@ -5,8 +5,8 @@ seeds -> generator -> new inputs only -> rollout, or the answer that it wrote ->
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -15,11 +15,12 @@ import orjson
 
 from ..aio import ordered
 from ..errors import DataError, MetricError, Stop
-from ..records import Candidate, Example, Json, Trace
+from ..records import Candidate, Json, Trace
 from ..signatures.program import base_candidate
 from .emit.outdir import new_file
+from .emit.record import REASONING
 from .generate.base import Dropped, Generator, Made
-from .seeds import Seeds
+from .seeds import Seeds, number
 from .session import Options, Session, open_session, spent
 from .synthbench import SynthBench, check_wanted
 from .yields import Synthesized, Tally
@@ -32,6 +33,8 @@ _NO_LABELS = (
     "What is made has no labels, and a metric that compares with them cannot judge it. Give the program itself as "
     "TARGET, with what judges without labels: --verifier agree or --verifier judge."
 )
+
+_TOLD = 20  # rows of a table of notes that are told of a run that was ended
 
 Item = tuple[Made, Trace] | tuple[Dropped, None]
 
@@ -72,12 +75,28 @@ async def synthesize_task(
         tally = Tally(task, session.options.seed)
         bench.phase("synth", rows)
         work = _Synthesis(session, bench, seeds, tally)
-        with ExitStack() as files:
-            file = files.enter_context(new_file(out)) if out is not None else None
-            await work.run(generator, file)
-        result = tally.result(generator.name, spent(session.meter), bench.needed, session.run, out)
-        session.summary = result.as_json()
-        return result
+
+        def result() -> Synthesized:
+            found = tally.result(generator.name, spent(session.meter), bench.needed, session.run, out,
+                                 getattr(generator, "notes", None))  # fmt: skip
+            session.summary = found.as_json()
+            return found
+
+        try:
+            with ExitStack() as files:
+                file = files.enter_context(new_file(out)) if out is not None else None
+                await work.run(generator, file)
+        except Stop:
+            _tell(result(), session)
+            raise
+        return result()
+
+
+def _tell(result: Synthesized, session: Session) -> None:
+    """Say what there is so far, for a run that a budget ends has no other way to say it."""
+    tables = [f"  {name}: {row}: {told}" for name, rows in result.noted().items() for row, told in rows[:_TOLD]]
+    for line in [*repr(result).splitlines(), *tables]:
+        session.progress.note(line)
 
 
 @dataclass
@@ -87,14 +106,14 @@ class _Synthesis:
     seeds: Seeds
     tally: Tally
     _inputs: set[int] = field(default_factory=set)
+    _labelled: bool = False
     _stop: Stop | None = None
 
     async def run(self, generator: Generator, file: IO[bytes] | None) -> None:
         """Keep what comes, in its order, until there is enough of it."""
         for seed in self.seeds:
-            self._inputs.add(_number(seed))
             self.tally.seed(seed)
-        self._inputs.update(map(_number, self.seeds.held_out))
+        self._inputs = set(self.bench.known)
         made = cast("AsyncGenerator[Made | Dropped]", generator.generate(self.bench))
         fresh = self._fresh(made)
         judged = ordered(self._judged, fresh, limit=self.bench.concurrency)
@@ -105,9 +124,10 @@ class _Synthesis:
                     return
         if self._stop is not None:
             raise self._stop
-        if not self.tally.asked:
+        if not self.tally.asked and not self._inputs and not getattr(generator, "notes", None):
             raise DataError("there is nothing to start from", hint="Give --data with at least one row.")
-        self.session.bench.conclude()
+        with _explained(labelled=self._labelled):
+            self.session.bench.conclude()
 
     async def _fresh(self, items: AsyncIterator[Made | Dropped]) -> AsyncGenerator[Made | Dropped]:
         """The items, those dropped whose input there is already; what ends the run waits for those before it."""
@@ -120,10 +140,10 @@ class _Synthesis:
     def _checked(self, item: Made | Dropped) -> Made | Dropped:
         if isinstance(item, Dropped) or not item.new:
             return item
-        number = _number(item.example)
-        if number in self._inputs:
+        known = number(item.example)
+        if known in self._inputs:
             return Dropped("input known already", item.provenance.parent or item.provenance.operation)
-        self._inputs.add(number)
+        self._inputs.add(known)
         return item
 
     async def _judged(self, item: Made | Dropped) -> Item:
@@ -135,33 +155,28 @@ class _Synthesis:
             self.tally.drop(dropped)
             self.session.store.note(self.session.run, "synth", dropped.item, dropped.rule, dropped.detail)
             return
-        with _explained(item):
+        self._labelled = self._labelled or bool(item.example.labels)
+        with _explained(labelled=self._labelled):
             self.bench.keep(item, trace)
         self.tally.add(item, trace)
         if file is not None and trace.outcome == "passed":
             file.write(orjson.dumps(_row(self.bench.task, trace), option=orjson.OPT_APPEND_NEWLINE))
 
 
-class _explained:  # noqa: N801  # a context manager, used like a function
-    """Says of a metric that fails on everything what may be the reason with examples that were made."""
-
-    def __init__(self, made: Made) -> None:
-        self._made = made
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Stop) or not isinstance(error.error, MetricError) or self._made.example.labels:
-            return
-        raise Stop(MetricError(error.error.message, hint=_NO_LABELS)) from error
+@contextmanager
+def _explained(*, labelled: bool) -> Iterator[None]:
+    """Say of a metric that fails on everything what may be the reason, where what was made has no labels."""
+    try:
+        yield
+    except Stop as stop:
+        if labelled or not isinstance(stop.error, MetricError):
+            raise
+        raise Stop(MetricError(stop.error.message, hint=_NO_LABELS)) from stop
 
 
 def _row(task: Task, trace: Trace) -> Json:
-    """What is written of a kept row: inputs, and labels; where there are none, the verified outputs are."""
+    """What is written of a kept row: inputs, and labels; what has no label is labelled with the verified output."""
     outputs = {name: value for name, value in (trace.prediction or {}).items() if name in task.output_fields}
-    return {**trace.example.inputs, **(trace.example.labels or outputs)}
-
-
-def _number(example: Example) -> int:
-    return int(example.input_id[:16], 16)
+    if trace.example.labels:
+        outputs.pop(REASONING, None)  # the reasoning of an attempt is no label
+    return {**trace.example.inputs, **outputs, **trace.example.labels}

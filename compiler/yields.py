@@ -42,6 +42,7 @@ class Synthesized(Result):
         labels: Rows by label before and after, for each output that has few: ``{"team": {"billing": [12, 30]}}``.
         run: Id of the run in the store.
         out: File that the kept rows were written to, if any.
+        notes: What the method has to tell beside: figures, and tables of rows by name; see ``generate.base.Generator``.
     """
 
     task: str
@@ -59,6 +60,7 @@ class Synthesized(Result):
     labels: dict[str, dict[str, tuple[int, int]]]
     run: str
     out: Path | None = None
+    notes: Json = field(default_factory=dict)
 
     @property
     def cost(self) -> Json:
@@ -70,16 +72,23 @@ class Synthesized(Result):
         """One JSON object with everything."""
         return {**asdict(self), "cost_per_kept_row": self.cost, "out": None if self.out is None else str(self.out)}
 
+    def noted(self) -> dict[str, list[tuple[str, str]]]:
+        """Tables of the method's own: names of rows, each with its figures in words."""
+        return {name: [(row, _figures(figures)) for row, figures in table.items()]
+                for name, table in self.notes.items() if isinstance(table, dict)}  # fmt: skip
+
     def shown(self) -> Shown:
         """The yield first; the labels in notebooks."""
         tables = {f"{name}, before and after": [(label, f"{old:,} {new:,}") for label, (old, new) in found.items()]
                   for name, found in self.labels.items()}  # fmt: skip
+        tables |= self.noted()
         return Shown(
             f"{self.kept:,} rows kept of {self.asked:,} asked for by {self.method}",
             results.facts(
                 ("eliminated", results.counts(self.eliminated)),
                 ("rejected", results.counts(self.rejected)),
                 ("failed", results.counts(self.failed)),
+                *((name, str(value)) for name, value in self.notes.items() if not isinstance(value, dict)),
                 ("rows", str(self.out or "")),
                 ("spent", results.spent(self.spent)),
             ),
@@ -134,7 +143,9 @@ class Tally:
         for name, labels in self._after.items():
             labels.add(values.get(name))
 
-    def result(self, method: str, spent: Json, needed: Usage, run: str, out: Path | None) -> Synthesized:
+    def result(
+        self, method: str, spent: Json, needed: Usage, run: str, out: Path | None, notes: Json | None = None
+    ) -> Synthesized:
         """What it came to."""
         usage = {"calls": needed.calls + needed.hits, "input_tokens": needed.input_tokens,
                  "output_tokens": needed.output_tokens,
@@ -143,7 +154,7 @@ class Tally:
             self.task.name or "", method, self.asked, _sorted(self._eliminated), self._made.total(),
             _sorted(self._rejected), _sorted(self._failed), self.kept,
             {name: (self._operations[name], n) for name, n in sorted(self._made.items())},
-            spent, usage, diversity(self._texts, self._seeds), self._labels(), run, out,
+            spent, usage, diversity(self._texts, self._seeds), self._labels(), run, out, notes or {},
         )  # fmt: skip
 
     def _labels(self) -> dict[str, dict[str, tuple[int, int]]]:
@@ -179,6 +190,12 @@ class Labels:
             self.counts[label] += 1
         else:
             self.counts.clear()
+
+
+def _figures(figures: Any) -> str:
+    if not isinstance(figures, dict):
+        return str(figures)
+    return ", ".join(f"{name} {value}" for name, value in figures.items() if value is not None)
 
 
 def _text(inputs: Json) -> str:

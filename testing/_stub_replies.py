@@ -17,8 +17,9 @@ from typing import Any
 
 import orjson
 
-Reply = Callable[[dict[str, Any]], str]
-"""From the JSON body of a chat completion request to the text of the answer."""
+Reply = Callable[[dict[str, Any]], str | list[dict[str, Any]]]
+"""From the JSON body of a chat completion request to the text of the answer, or to its tokens with their log
+probabilities, as OpenAI writes them: ``[{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}]``."""
 
 _CHAT = re.compile(r"`\[\[ ## (?!completed)(\w+) ## \]\]`")
 _JSON = re.compile(r"`(\w+)`")
@@ -66,6 +67,24 @@ def echo_reply(request: dict[str, Any]) -> str:
         return (first[1] if first else body) if kind == "str" else _value(f"{field}\n{body}", "", kind)
 
     return _render(requirements, value)
+
+
+def logprobs(request: dict[str, Any], reply: str | list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Tokens of an answer as they were asked for; None where they were not. Words of a text, where it came as one."""
+    if reply is None or request.get("logprobs") is not True:
+        return None
+    words = (
+        [{"token": word, "logprob": -0.125} for word in re.findall(r"\s*\S+\s*", reply)]
+        if isinstance(reply, str)
+        else reply
+    )
+    shown = request.get("top_logprobs", 0)
+    return [{**word, "bytes": None, "top_logprobs": word.get("top_logprobs", [word])[:shown]} for word in words]
+
+
+def text_of(reply: str | list[dict[str, Any]] | None) -> str | None:
+    """The answer as text."""
+    return "".join(token["token"] for token in reply) if isinstance(reply, list) else reply
 
 
 def _texts(request: dict[str, Any], role: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from ._stub_replies import Reply, load
+from ._stub_replies import Reply, load, logprobs, text_of
 
 Fault = Literal["429", "500", "hang", "cut", "truncated", "unparseable", "empty"]
 """Too many requests with Retry-After; server error; no answer until the client gives up; connection cut in
@@ -120,8 +120,8 @@ class Service:
             return _error(500, "The server had an error", "server_error")
         if fault == "hang":
             return Answer(200, None)
-        text = _TEXTS[fault] if fault in _TEXTS else self._reply(request)
-        body = _completion(request, name, text)
+        reply = _TEXTS[fault] if fault in _TEXTS else self._reply(request)
+        body = _completion(request, name, text_of(reply), logprobs(request, reply))
         return Answer(200, body[: len(body) // 2] if fault == "truncated" else body, cut=fault == "cut")
 
 
@@ -206,10 +206,15 @@ class Connection(asyncio.Protocol):
         self._next()
 
 
-def _completion(request: dict[str, Any], name: str, text: str | None) -> bytes:
+def _completion(
+    request: dict[str, Any], name: str, text: str | None, tokens: list[dict[str, Any]] | None = None
+) -> bytes:
     """Write a chat completion; usage counts four bytes a token."""
     message = {"role": "assistant", "content": text}
-    choices = [] if text is None else [{"index": 0, "message": message, "finish_reason": "stop"}]
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
+    if tokens is not None:
+        choice["logprobs"] = {"content": tokens}
+    choices = [] if text is None else [choice]
     sent, received = len(orjson.dumps(request.get("messages", []))) // 4 + 1, len(text or "") // 4 + 1
     usage = {"prompt_tokens": sent, "completion_tokens": received, "total_tokens": sent + received}
     return orjson.dumps(

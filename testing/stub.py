@@ -52,8 +52,8 @@ class Stub:
 
     Args:
         reply: What it answers: ``hash`` (a value of each output field's type, by hash of the inputs),
-            ``echo`` (the first input), or a function from the request's JSON to text: ``module:function`` or
-            ``path/to/file.py:function``.
+            ``echo`` (the first input), or a function from the request's JSON to text, or to tokens with log
+            probabilities (see ``_stub_replies.Reply``): ``module:function`` or ``path/to/file.py:function``.
         latency: Seconds before each answer.
         faults: Share of requests that meet each fault, by kind (see ``FAULTS``). The same request meets the
             same faults in the same order in every run.

@@ -18,7 +18,7 @@ PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 FLOORS = [
     {"aio", "errors"},
     {"records"},
-    {"metrics"},
+    {"metrics", "training"},
     {"signatures"},
     {"optimizers"},
     {"compiler.lm", "compiler.keep", "compiler.results"},
@@ -39,9 +39,11 @@ FLOORS = [
     {"compiler.session"},
     {
         "compiler.history",
+        "compiler.inputs",
         "compiler.judging",
         "compiler.sizes",
         "compiler.synthbench",
+        "compiler.targets",
         "compiler.yields",
         "compiler.value",
     },

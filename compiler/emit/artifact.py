@@ -81,7 +81,7 @@ def write_artifact(
     facts = {**manifest, "adapter": adapter, "predictors": _fields(compiled)}
     shown = report or Report(task=str(manifest.get("task") or ""))
     with new_directory(out) as work, writing(out):
-        _save_state(compiled, work / STATE)
+        save_state(compiled, work / STATE)
         (work / MANIFEST).write_bytes(
             orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
         )
@@ -90,8 +90,12 @@ def write_artifact(
     return out
 
 
-def _save_state(compiled: dspy.Module, path: Path) -> None:
-    """Save without LMs: they carry endpoints and keys, and are the user's choice at every run."""
+def save_state(compiled: dspy.Module, path: Path) -> None:
+    """Save a program that ``apply`` made, without LMs: they carry endpoints and keys, and are chosen at every run.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     for _, predictor in compiled.named_predictors():
         predictor.lm = None
         predictor.traces, predictor.train = [], []

@@ -48,8 +48,8 @@ class Choices:
         failures: Whether answers that did not pass are rows too, with columns ``outcome`` and ``reward``.
         lm: Only traces of this LM.
         max_level: Only traces of this level or below, 1 to 6.
-        pairs: What makes one answer of a preference better: ``outcome`` or ``score``.
-        margin: Least difference of scores in a pair, for ``score``.
+        pairs: What makes one answer of a preference better: ``outcome``, ``score`` or ``label``.
+        margin: Least difference of scores in a pair, for ``score`` and ``label``.
         max_pairs: Most pairs of one prompt.
         neutral: What a neutral step counts as, where a target knows good and bad only.
         dedup: Which rows are duplicates.
@@ -83,7 +83,7 @@ class Choices:
     failures: bool = False
     lm: str | None = None
     max_level: int | None = None
-    pairs: Literal["outcome", "score"] = "outcome"
+    pairs: Literal["outcome", "score", "label"] = "outcome"
     margin: float = 0.1
     max_pairs: int = 4
     neutral: Literal["positive", "negative"] = "positive"
@@ -206,7 +206,7 @@ class Choices:
 
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "pairs": ("outcome", "score"),
+    "pairs": ("outcome", "score", "label"),
     "neutral": ("positive", "negative"),
     "dedup": get_args(Dedup),
     "together": ("input", "near"),

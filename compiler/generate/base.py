@@ -7,11 +7,11 @@ yielded. Resuming runs it again from the top; what was paid for answers at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...records import BORN, Candidate, Example, Json, Origin, Step, Trace, Usage, Verdict
+from ...records import BORN, Candidate, Evaluation, Example, Json, Origin, Step, Trace, Usage, Verdict
 
 if TYPE_CHECKING:
     import dspy
@@ -74,6 +74,8 @@ class Made:
         candidate: Setting of the program to run; None for that of the bench.
         attempt: Number of the attempt at the example.
         verdicts: What the method itself says of it; see ``born``. A refusal ends the judging.
+        review: What it says once the answer is there: verdicts by output values, asked before the verifiers.
+        lm: LM that the program is run with; default: that of the bench.
         new: Whether its input has to be one that neither the seeds have nor was made before.
     """
 
@@ -83,7 +85,9 @@ class Made:
     candidate: Candidate | None = None
     attempt: int = 0
     verdicts: Sequence[Verdict] = ()
+    review: Callable[[Json], Sequence[Verdict]] | None = None
     new: bool = True
+    lm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,18 +120,21 @@ class Bench(Protocol):
     """What a generator works at: programs of its own are asked, rollouts of the task's are made and judged.
 
     Attributes:
-        seeds: What it starts from; can be gone through more than once, and is read from disk as it is.
         candidate: Setting of the task's program: as declared, or the compiled one.
         wanted: Rows to keep; more of them are not used. None where nothing was said.
         seed: Seed of every random choice.
         concurrency: How much is to be under way at once.
     """
 
-    seeds: Iterable[Example]
     candidate: Candidate
     wanted: int | None
     seed: int
     concurrency: int
+
+    @property
+    def seeds(self) -> Iterable[Example]:
+        """What it starts from; can be gone through more than once, and is read from disk as it is."""
+        ...
 
     @property
     def task(self) -> Task:
@@ -137,6 +144,11 @@ class Bench(Protocol):
     @property
     def writer(self) -> str:
         """Name of the LM that ``ask`` asks by default, which is also the one that answers made examples."""
+        ...
+
+    @property
+    def student(self) -> str:
+        """Name of the LM that is being improved; a verdict by it says so, for levels follow from that."""
         ...
 
     async def ask(
@@ -160,11 +172,37 @@ class Bench(Protocol):
     async def verify(self, made: Made) -> Trace:
         """The judged trace of something made, for generators that go by what became of it.
 
-        It is not kept by that: yield it, also where it was refused. Asked again, the answer is the same and free.
+        It is not kept by that: yield it, also where it was refused. Asked again, the answer is the same and free; facts
+        and verdicts of the method's own may then be others, for what is known only since, and the last ones count.
 
         Raises:
             Stop: As in ``ask``.
         """
+        ...
+
+    @property
+    def val(self) -> Sequence[Example]:
+        """Rows that the task has to choose by, which nothing is made of; none where it has none."""
+        ...
+
+    async def evaluate(self, candidate: Candidate, lm: str | None = None) -> Evaluation:
+        """Score a setting of the task's program on the rows to choose by: durable, and paid once.
+
+        Args:
+            candidate: The setting.
+            lm: LM that the program is run with; default: the one that answers made examples.
+
+        Raises:
+            Stop: As in ``ask``.
+        """
+        ...
+
+    def taken(self, example: Example) -> bool:
+        """Whether a seed, or a row that the task holds out, has this input; what is made with it is dropped."""
+        ...
+
+    def held_out(self, example: Example) -> bool:
+        """Whether a row that the task holds out has this input."""
         ...
 
     def stored(self, *, passed: bool = False) -> Iterator[Trace]:
@@ -188,6 +226,11 @@ class Generator(Protocol):
         judges: Whether it says itself what may be kept, so that a task without metric and verifiers will do.
         program: All LM programs that it asks, as one DSPy module. ``limbeck compile`` works on it as on any other, and
             ``--prompts DIR`` sets what came of that.
+
+    A generator that chooses by rows which the task holds out says ``needs_val = True``, so that there are some.
+
+    A generator may have a dict ``notes``, which is read after the run and shown: a figure a name, or a table a name,
+    ``{"quotas": {"billing": {"target": 40, "kept": 38}}}``. It is the same for the same run, interrupted or not.
     """
 
     name: str

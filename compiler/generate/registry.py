@@ -16,7 +16,17 @@ from .base import Generator
 GROUP = "limbeck.generators"
 """Entry point group in which other packages offer generators."""
 
-BUILTINS: Mapping[str, str] = {}
+BUILTINS: Mapping[str, str] = {
+    "backtranslate": "limbeck.compiler.generate.backtranslate:Backtranslate",
+    "clean": "limbeck.compiler.generate.clean:Clean",
+    "evolve": "limbeck.compiler.generate.evolve:Evolve",
+    "improve": "limbeck.compiler.generate.improve:Improve",
+    "invert": "limbeck.compiler.generate.invert:Invert",
+    "revise": "limbeck.compiler.generate.revise:Revise",
+    "steps": "limbeck.compiler.generate.steps:Stepwise",
+    "tests": "limbeck.compiler.generate.unittests:UnitTests",
+    "weak": "limbeck.compiler.generate.weak:Weak",
+}
 """Generators that are there even where the package runs from a checkout that was never installed."""
 
 

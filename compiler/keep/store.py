@@ -7,6 +7,7 @@ groups; reading sees what was enqueued before. All of it is SQL and JSON: nothin
 from __future__ import annotations
 
 import weakref
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -24,7 +25,7 @@ from .batch import Added, Batches, Item, Judged, Row, upsert
 from .connect import connect, explained, is_file, make_file, parse, shown, writing
 from .ledger import LedgerEntry
 from .migrate import migrate
-from .query import PAGE, Group, Order, by_id, matching, pages
+from .query import PAGE, Group, Order, by_id, matching, numbers, pages
 from .rows import candidate_row, read_candidate
 from .runs import Evaluated, Run, Status, new_run_id
 from .writer import Writer
@@ -128,6 +129,16 @@ class Store:
                 for trace in by_id(connection, missing[start : start + PAGE], light=light):
                     found[trace.id] = trace
         return {key: found[key] for key in dict.fromkeys(ids) if key in found}
+
+    def ids(self) -> array[int]:
+        """The first 64 bits of the ids of all traces, sorted: eight bytes each.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        self.flush()
+        with self._reading() as connection:
+            return numbers(connection)
 
     def traces(
         self,

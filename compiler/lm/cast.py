@@ -72,7 +72,7 @@ def make_cast(student: Named, teachers: Sequence[Named], lms: Mapping[str, Named
     """
 
     def backend(named: Named) -> Backend:
-        settings = _settings(named, student)
+        settings = settings_of(named, student)
         secrets.add(settings)
         return make_backend(named.lm, settings, secrets.public(settings))
 
@@ -97,7 +97,8 @@ def check_names(lms: Collection[str], lms_args: Collection[str], predictors: Seq
             raise UsageError(f"settings are given for the LM of {name!r}, and no LM", hint=hint)
 
 
-def _settings(named: Named, student: Named) -> Json:
+def settings_of(named: Named, student: Named) -> Json:
+    """Settings of an LM: its own, else what it gets of the student's, as ``make_cast`` says."""
     if not isinstance(named.lm, str):
         return _own(named.lm)
     if named.settings is not None:

@@ -5,6 +5,7 @@ The only file that touches DSPy's serializers, which live in a private module in
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -40,7 +41,11 @@ def model_free_key(sent: Json, salt: tuple[int | str | None, ...] = ()) -> str:
 
 def encode_response(response: Response) -> bytes:
     """Response as JSON bytes, without the provider's raw body."""
-    return orjson.dumps(response_to_dict(response))
+    sent = response_to_dict(response)
+    for token in sent.get("logprobs") or ():
+        for shown in (token, *token.get("top", ())):
+            shown["logprob"] = _logprob(shown["logprob"])
+    return orjson.dumps(sent)
 
 
 def decode_response(blob: bytes) -> Response:
@@ -84,9 +89,14 @@ def logprobs(response: Response) -> list[Json] | None:
     if response.logprobs is None:
         return None
     return [
-        {"token": token.token, "logprob": token.logprob, "top": {top.token: top.logprob for top in token.top}}
-        for token in response.logprobs
-    ]
+        {"token": token.token, "logprob": _logprob(token.logprob),
+         "top": {top.token: _logprob(top.logprob) for top in token.top}} for token in response.logprobs
+    ]  # fmt: skip
+
+
+def _logprob(value: float) -> float:
+    """Some servers send minus infinity for what cannot be; JSON has none, and OpenAI writes -9999."""
+    return value if math.isfinite(value) else -9999.0
 
 
 def request_bytes(request: Request) -> int:

@@ -91,7 +91,7 @@ class Answer:
         failure: Why there is no prediction.
         usage: What it cost when it was made.
         lm: Name of the LM.
-        logprobs: Of the tokens of the last answer, where they were asked for (``lm_args={"logprobs": True}``).
+        logprobs: Of the tokens of the last answer, where they were asked for.
         steps: Predictor calls.
     """
 

@@ -2,7 +2,8 @@
 
 A row says which trace is meant, by ``trace`` (its whole id) or by ``inputs`` and ``outputs``; then ``passed`` or
 ``score``, and ``who``, ``note`` and ``steps`` (labels of steps) where there are any. Other columns are for the people.
-A row with neither ``passed`` nor ``score`` filled in is one that nobody has judged yet.
+A row with none of ``passed``, ``score`` and ``steps`` filled in is one that nobody has judged yet; one with ``steps``
+alone passes if none of them is negative.
 """
 
 from __future__ import annotations
@@ -111,10 +112,13 @@ def _judgment(row: Json, source: str, threshold: float | None) -> Judgment | Non
             hint = "Say from which score on a trace passes: People(file, threshold=4), or --verifier-arg threshold=4."
             raise DataError(f"{source}: the row has a score and no passed", hint=hint)
         passed = score >= threshold
+    steps = _steps(row.get("steps"), source) if passed is not None or row.get("steps") else []
+    if passed is None and steps:
+        passed = "negative" not in steps
     if passed is None:
         return None
     who, note = (str(row.get(name) or "").strip() for name in ("who", "note"))
-    return Judgment(who or NOBODY, passed, score, note, source, _steps(row.get("steps"), source))
+    return Judgment(who or NOBODY, passed, score, note, source, steps)
 
 
 def _passed(given: Any, source: str) -> bool | None:

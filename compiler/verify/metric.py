@@ -63,7 +63,7 @@ class MetricVerifier:
             return [await self._judged(trace, example)]
         before = scope.usage
         verdict = await self._judged(trace, example)
-        return [verdict if scope.usage == before else _by_model(verdict, before, scope)]
+        return [verdict if scope.usage == before else by_model(verdict, before, scope)]
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -89,7 +89,7 @@ class MetricVerifier:
         self._threaded = self._seconds > _PATIENCE and self._seconds / self._calls > _QUICK
 
 
-def _by_model(verdict: Verdict, before: Usage, scope: Scope) -> Verdict:
+def by_model(verdict: Verdict, before: Usage, scope: Scope) -> Verdict:
     """The verdict with the LM that it rests on, which is the student's, and what that took: levels follow from it."""
     after = scope.usage
     usd = None if after.usd is None or before.usd is None else after.usd - before.usd

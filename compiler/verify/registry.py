@@ -24,6 +24,7 @@ GROUP = "limbeck.verifiers"
 
 BUILTINS = {
     "agree": "limbeck.compiler.verify.agree:Agree",
+    "environment": "limbeck.compiler.verify.environment:Environment",
     "execute": "limbeck.compiler.verify.execute:Execute",
     "judge": "limbeck.compiler.verify.judge:LMJudge",
     "people": "limbeck.compiler.verify.people:People",

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -208,7 +209,8 @@ async def _check_streaming(case: GeneratorCase) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _prepare(case, Path(folder))
         task, generator = case.task(), case.make()
-        seeds = _Watched([seed for _, seed in zip(range(_MANY), _again(list(Seeds(task, case.seeds))), strict=False)])
+        need_val = getattr(generator, "needs_val", False)
+        seeds = _Watched(task, case.seeds, need_val=need_val)
         judges = generator.judges and task.metric is None and not task.verifiers
         async with open_session(task, _options(case, Path(folder)), "synth", need_judge=not judges) as session:
             bench = SynthBench(session, generator.name, seeds, base_candidate(task.program), case.settings.get("rows"))
@@ -225,27 +227,20 @@ async def _check_streaming(case: GeneratorCase) -> None:
             assert not left, f"{len(left)} tasks go on after it was closed"
 
 
-class _Watched:
-    """Seeds that are made while they are read, and of which it is known how many are held."""
-
-    def __init__(self, rows: Sequence[Example]) -> None:
-        self._rows = rows
-        self._given: list[weakref.ref[Example]] = []
+class _Watched(Seeds):
+    """Seeds again and again, made while they are read, of which it is known how many are held."""
 
     def __iter__(self) -> Iterator[Example]:
-        for row in self._rows:
+        self.given: list[weakref.ref[Example]] = []
+        for row in islice(cycle(list(super().__iter__())), _MANY):
             made = Example(dict(row.inputs), dict(row.labels))
-            self._given.append(weakref.ref(made))
+            self.given.append(weakref.ref(made))
             yield made
 
     def alive(self) -> int:
+        """How many of those that were given last are held."""
         gc.collect()
-        return sum(ref() is not None for ref in self._given)
-
-
-def _again(rows: Sequence[Example]) -> Iterator[Example]:
-    while True:
-        yield from rows
+        return sum(ref() is not None for ref in self.given)
 
 
 def _options(case: GeneratorCase, folder: Path, concurrency: int = 8, budget: Budget | None = None) -> Options:
@@ -270,9 +265,10 @@ def _run(
         asked.append(text)
         return case.reply(text)
 
-    task, file = case.task(), folder / "rows.jsonl"
+    task, generator, file = case.task(), case.make(), folder / "rows.jsonl"
+    seeds = Seeds(task, case.seeds or None, need_val=getattr(generator, "needs_val", False))
     options = _options(replace(case, reply=reply), folder, concurrency, budget)
-    work = synthesize_task(task, case.make(), Seeds(task, case.seeds or None), rows=case.settings.get("rows"),
+    work = synthesize_task(task, generator, seeds, rows=case.settings.get("rows"),
                            out=file if out else None, options=options)  # fmt: skip
     try:
         result = asyncio.run(work)
@@ -304,4 +300,3 @@ def _check_counts(result: Synthesized, ran: _Ran) -> None:
 def _check_same(ran: _Ran, whole: _Ran, when: str) -> None:
     assert ran.made == whole.made, f"it made something else {when}"
     assert ran.dropped == whole.dropped, f"it dropped something else {when}"
-

@@ -148,7 +148,8 @@ def test_written_answers_are_judged_and_no_lm_is_asked(run: Any, lm: Scripted, t
     """The metric judges what a generator wrote, and the generator's own verdict stands before it."""
     result = run(written)
     assert (result.kept, lm.asked) == (6, [])
-    assert [[v.verifier for v in t.verdicts] for t in traces(tmp_path)] == [["synth:mine", "check:fields", "metric"]] * 6
+    told = [[v.verifier for v in t.verdicts] for t in traces(tmp_path)]
+    assert told == [["synth:mine", "check:fields", "metric"]] * 6
 
 
 def test_a_refusal_of_the_method_is_for_ever(run: Any, tmp_path: Path, task: Task) -> None:

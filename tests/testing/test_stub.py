@@ -19,6 +19,7 @@ import dspy
 import orjson
 import pytest
 
+from limbeck.testing._stub_replies import logprobs, text_of
 from limbeck.testing.stub import FAULTS, Fault, Stub
 
 
@@ -176,3 +177,16 @@ def test_stub_goes_when_its_owner_is_killed() -> None:
             return
         time.sleep(0.05)
     pytest.fail(f"{url} still answers")
+
+
+def test_tokens_are_given_where_they_are_asked_for() -> None:
+    """Words of an answer that is a text, tokens of one that has them, with as many others as were wanted."""
+    tokens = [{"token": "yes", "logprob": -0.1, "top_logprobs": [{"token": "yes", "logprob": -0.1}] * 3}]
+    for asked, shown in (({}, None), ({"logprobs": True}, 0), ({"logprobs": True, "top_logprobs": 2}, 2)):
+        found = logprobs(asked, tokens)
+        assert (found and [len(token["top_logprobs"]) for token in found]) == (shown if shown is None else [shown])
+    words = logprobs({"logprobs": True, "top_logprobs": 1}, " one\ntwo ")
+    assert words is not None
+    assert "".join(token["token"] for token in words) == " one\ntwo "
+    assert text_of(tokens) == "yes"
+    assert logprobs({"logprobs": True}, text_of(None)) is None

@@ -14,6 +14,7 @@ import pytest
 
 from limbeck.compiler.verify.agree import Agree
 from limbeck.compiler.verify.base import ASKING, FREE, Place
+from limbeck.compiler.verify.environment import Environment
 from limbeck.compiler.verify.execute import Execute
 from limbeck.compiler.verify.judge import LMJudge
 from limbeck.compiler.verify.metric import CheckVerifier, MetricVerifier
@@ -92,6 +93,23 @@ def test_steps() -> None:
         replace(PASSING, prediction={"reasoning": f"2 + 2 = {n}\n{n} + 1 = {n + 1}", "label": "fruit"}) for n in (4, 5)
     )
     check_verifier(Steps(), right, wrong, others=[Steps(reduction="min")])
+
+
+class Sorts:
+    """A simulator that rewards the word ``fruit``."""
+
+    def reset(self, example: Any) -> None:
+        """Nothing to begin with."""
+
+    def step(self, action: Any) -> tuple[None, float, bool]:
+        """Every action counts."""
+        return None, float(action == "fruit"), False
+
+
+def test_environment() -> None:
+    """So does a simulator."""
+    others = [Environment(Sorts, threshold=2), Environment(Sorts, split="sentences"), Environment(Sorts, max_steps=3)]
+    check_verifier(Environment(Sorts), PASSING, WRONG, others=others)
 
 
 @dataclass

@@ -25,9 +25,9 @@ class Making:
         renders: Renders a step, by predictor.
         ledger: Counts answers that give no record.
         failures: Whether answers that did not pass are wanted, with their outcome and reward.
-        pairs: What makes one answer better than another: ``outcome`` (one passed and the other was rejected) or
-            ``score`` (scores that lie apart by the margin).
-        margin: Least difference of scores, for ``score``.
+        pairs: What makes one answer better than another: ``outcome`` (one passed and the other was rejected),
+            ``score`` (scores that lie apart by the margin) or ``label`` (a generator compared the two).
+        margin: Least difference of scores, for ``score`` and ``label``.
         max_pairs: Most pairs of one prompt.
         neutral: What a neutral step counts as, where a target knows good and bad only.
         fields: Output fields that hold labels, for ``soft``; empty to take all.
@@ -37,7 +37,7 @@ class Making:
     renders: Mapping[str, Render]
     ledger: Ledger
     failures: bool = False
-    pairs: Literal["outcome", "score"] = "outcome"
+    pairs: Literal["outcome", "score", "label"] = "outcome"
     margin: float = 0.1
     max_pairs: int = 4
     neutral: Literal["positive", "negative"] = "positive"

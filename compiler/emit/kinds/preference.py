@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ....records import METRIC, Outcome
+from ....records import METRIC, PREFERRED, Outcome
 from ..record import Answer, Record
 from .base import Making, Shown, by_prompt, distinct, is_good
+from .labelled import labelled
 
 _SLACK = 1e-9
 """What a difference of scores may lack of the margin: 0.3 - 0.2 is less than 0.1."""
@@ -50,6 +51,9 @@ class Preference:
 
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """Records of the pairs; answers that are in none go to the ledger."""
+        if making.pairs == "label":
+            yield from labelled(answers, making)
+            return
         for group in by_prompt(_promising(answers, making), making):
             candidates = list(_candidates(group, making))
             used: set[str] = set()
@@ -100,9 +104,9 @@ def _worth(answer: Answer, making: Making) -> float | None:
 def number(answer: Answer) -> float | None:
     """Score of an answer; None where the metric gave none, or one that is no number.
 
-    Where no metric judged, it is the first score that a verifier gave.
+    Where no metric judged, it is the first score that a verifier gave. A label says nothing outside of its pair.
     """
-    verdicts = answer.trace.verdicts
+    verdicts = [verdict for verdict in answer.trace.verdicts if verdict.verifier != PREFERRED]
     metric = next((verdict for verdict in verdicts if verdict.verifier == METRIC), None)
     if metric is not None:
         return answer.reward if metric.score is not None and math.isfinite(answer.reward) else None

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ....records import Outcome
 from ..record import REASONING, Answer, Record, text_of
 from .base import Making, Shown, by_prompt, combine
 
 
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    """What an answer says: one label, or how likely each is, where its trace carries that (``synth --method weak``)."""
+
+    shown: Shown
+    label: str
+    soft: Mapping[str, float] | None
+
+
 class Soft:
-    """A row a prompt: the share of each label among the answers, right or wrong, judged or not."""
+    """A row a prompt: the share of each label among the answers, right or wrong, judged or not.
+
+    Where traces carry soft labels, their mean is taken and plain answers to the prompt are left out: the soft labels
+    may have been made of those. What a method itself refused is left out, such as a label that it was not sure of.
+    """
 
     outcomes: tuple[Outcome, ...] = ("passed", "rejected", "failed")
     unjudged = True
@@ -20,42 +35,77 @@ class Soft:
     def __call__(self, answers: list[Answer], making: Making) -> Iterator[Record]:
         """A record of each prompt."""
         for group in by_prompt(answers, making):
-            labels: dict[str, list[Shown]] = {}
-            for shown in group:
-                label = _label(shown.answer, making.fields)
-                if label is None:
-                    making.ledger.dropped(shown.answer.id, "no label", f"fields: {', '.join(making.fields) or 'all'}")
-                else:
-                    labels.setdefault(label, []).append(shown)
-            if labels:
-                yield _record(labels, making)
+            votes = [vote for shown in group if (vote := _vote(shown, making)) is not None]
+            soft = [vote for vote in votes if vote.soft is not None]
+            if soft:
+                for vote in votes:
+                    if vote.soft is None:
+                        making.ledger.dropped(vote.shown.answer.id, "plain answer", "others carry soft labels")
+            if votes:
+                yield _record(soft or votes, making)
 
 
-def _label(answer: Answer, fields: tuple[str, ...]) -> str | None:
-    """The label of an answer as text, as rows are counted by it; None where a field has no value.
+def _vote(shown: Shown, making: Making) -> _Vote | None:
+    answer, fields = shown.answer, making.fields
+    refusal = next((v for v in answer.trace.verdicts if v.born and not v.passed and not v.error), None)
+    if refusal is not None:
+        making.ledger.dropped(answer.id, f"refused: {refusal.verifier}", refusal.feedback)
+        return None
+    names = _names(answer, fields)
+    label = _label(answer, names)
+    if label is None:
+        making.ledger.dropped(answer.id, "no label", f"fields: {', '.join(fields) or 'all'}")
+        return None
+    return _Vote(shown, label, _carried(answer, names))
 
-    Of several predictors each has fields of its own; it is those of this step that count. Their order is not that of
-    the outputs, which some adapters leave to the LM.
+
+def _names(answer: Answer, fields: tuple[str, ...]) -> list[str]:
+    """Fields of this step that make its label.
+
+    Of several predictors each has fields of its own. Their order is not that of the outputs, which some adapters leave
+    to the LM.
     """
     outputs = answer.step.outputs or {}
-    names = fields or sorted(outputs.keys() - {REASONING})
-    values = [outputs[name] for name in names if name in outputs]
+    return [name for name in fields or sorted(outputs.keys() - {REASONING}) if name in outputs]
+
+
+def _label(answer: Answer, names: Sequence[str]) -> str | None:
+    """The label of an answer as text, as rows are counted by it; None where a field has no value."""
+    outputs = answer.step.outputs or {}
+    values = [outputs[name] for name in names]
     return None if not values or None in values else " / ".join(str(value) for value in values)
 
 
-def _record(labels: dict[str, list[Shown]], making: Making) -> Record:
-    """The most frequent label first, then by name; the first answer is one that gave it."""
-    counts = Counter({label: len(found) for label, found in labels.items()})
-    order = sorted(counts, key=lambda label: (-counts[label], label))
-    same = [shown for label in order for shown in sorted(labels[label], key=lambda shown: shown.answer.id)]
+def _carried(answer: Answer, names: Sequence[str]) -> Mapping[str, float] | None:
+    """Soft labels that a trace carries for the field, adding up to 1; None where there are none that make sense."""
+    about = answer.trace.meta.get("synth")
+    given = about.get("soft") if isinstance(about, dict) and [about.get("field")] == list(names) else None
+    if not isinstance(given, dict) or not given:
+        return None
+    if not all(isinstance(p, (int, float)) and 0 <= p <= 1 for p in given.values()):
+        return None
+    total = math.fsum(given.values())
+    return {str(label): p / total for label, p in given.items() if p} if total else None
+
+
+def _record(votes: Sequence[_Vote], making: Making) -> Record:
+    """The likeliest label first, then by name; the first answer is one that gave it, if any did."""
+    parts: defaultdict[str, list[float]] = defaultdict(list)
+    for vote in votes:
+        for label, p in (vote.soft or {vote.label: 1.0}).items():
+            parts[label].append(p)
+    likely = {label: math.fsum(found) / len(votes) for label, found in parts.items()}
+    order = sorted(likely, key=lambda label: (-likely[label], label))
+    rank = {label: place for place, label in enumerate(order)}
+    same = [vote.shown for vote in sorted(votes, key=lambda v: (rank.get(v.label, len(rank)), v.shown.answer.id))]
     combine(same, making)
-    first, of = same[0], counts.total()
+    first = same[0]
     return Record(
         kind="soft",
         answers=tuple(shown.answer for shown in same),
         prompt=first.chat.prompt,
         completion=first.chat.completion,
-        soft={label: counts[label] / of for label in order},
+        soft={label: likely[label] for label in order},
         tools=first.chat.tools,
         input_text=first.input_text,
         answer_text=text_of(first.chat.completion),

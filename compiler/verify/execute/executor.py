@@ -80,7 +80,7 @@ class Executor:
         await self._sandbox.aclose()
 
     async def _judged(self, code: str, suite: Suite) -> Verdict:
-        finding, ran = await self._run(suite, code)
+        finding, ran = await self.run(suite, code)
         digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
         evidence = {**ran.evidence(), "program_sha256": digest}
         if self.options.command is not None:
@@ -107,7 +107,7 @@ class Executor:
         options = self.options
         return options.check_tests != "off" and options.answer == "program" and options.command is None
 
-    async def _run(self, suite: Suite, code: str) -> tuple[Finding, Ran]:
+    async def run(self, suite: Suite, code: str) -> tuple[Finding, Ran]:
         """Run every program of a suite, up to the first that fails.
 
         Raises:
@@ -134,7 +134,7 @@ class Executor:
         return ran
 
     async def _passes(self, suite: Suite, code: str) -> bool:
-        return (await self._run(suite, code))[0].passed
+        return (await self.run(suite, code))[0].passed
 
     def _answer(self, trace: Trace) -> Any:
         prediction = trace.prediction or {}

@@ -40,6 +40,11 @@ class Mutant:
     what: str
     code: str
 
+    @property
+    def coarse(self) -> bool:
+        """Whether it is of a kind that whatever notices a stub notices, too."""
+        return self.what.partition(": ")[2] in _COARSE
+
 
 @dataclass(frozen=True)
 class _Change:

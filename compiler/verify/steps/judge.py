@@ -35,11 +35,16 @@ class JudgeStep(dspy.Signature):  # type: ignore[misc]  # DSPy ships no types
 
 @dataclass(frozen=True)
 class ByJudge:
-    """Asks an LM for a reason and a label of each step, up to the first negative one."""
+    """Asks an LM for a reason and a label of each step, up to the first negative one.
+
+    Attributes:
+        program: What is asked, such as a compiled one; None for that of ``judging``.
+    """
 
     lm: Any
     lm_args: Json
     retries: int
+    program: dspy.Module | None = None
 
     async def __call__(self, case: Case) -> Labels:
         """Label the steps.
@@ -48,7 +53,7 @@ class ByJudge:
             Unlabelled: The judge refused, repeated what it was given, or gave no label.
             Stop: The budget has no room for it, or no LM call can succeed.
         """
-        program, labels, usage = dspy.Predict(JudgeStep.with_instructions(_RULES)), Labels(), Usage()
+        program, labels, usage = self.program or judging(), Labels(), Usage()
         for n, step in enumerate(case.steps):
             inputs = {"question": shown(case.example.inputs), "steps_before": _before(case.steps[:n]), "step": step}
             read = partial(_read, given=tuple(inputs.values()))
@@ -62,6 +67,11 @@ class ByJudge:
                 break
         labels.usage = usage
         return labels
+
+
+def judging() -> dspy.Module:
+    """The predictor that is asked of each step."""
+    return dspy.Predict(JudgeStep.with_instructions(_RULES))
 
 
 def _before(steps: Sequence[str]) -> str:

@@ -168,7 +168,7 @@ class BoundSteps:
     async def verify(self, trace: Trace, example: Example) -> list[Verdict]:
         """Label the steps of a trace and decide."""
         try:
-            field, texts = self._texts(trace)
+            field, texts = self.texts(trace)
             labels = await self.labeller(Case(texts, field, trace, example, self.place))
         except Unlabelled as problem:
             return [self._verdict(False, error=str(problem), final=problem.final, usage=problem.usage)]
@@ -177,8 +177,12 @@ class BoundSteps:
     async def aclose(self) -> None:
         """Nothing is open."""
 
-    def _texts(self, trace: Trace) -> tuple[str, list[str]]:
-        """The field that is judged and its steps."""
+    def texts(self, trace: Trace) -> tuple[str, list[str]]:
+        """The field that is judged and its steps.
+
+        Raises:
+            Unlabelled: There are none, or too many.
+        """
         if self.steps.split == "predictors":
             field, texts = self.steps.field or "", [_call(step) for step in trace.steps]
         else:

@@ -129,6 +129,15 @@ def test_get_keeps_the_order_of_the_ids(store: Store, trace) -> None:
     assert store.get([]) == {}
 
 
+def test_ids_are_sorted_numbers(store: Store, trace) -> None:
+    """The first 64 bits of each id, the highest included; ids that are no fingerprints are left out."""
+    numbers = [2**64 - 1, 7, 2**63, 0, 12]
+    for number in numbers:
+        store.add(trace(id=f"{number:016x}{'0' * 16}"), run="r")
+    store.add(trace(id="mine"), run="r")
+    assert list(store.ids()) == sorted(numbers)
+
+
 def test_light_leaves_out_the_steps_only(store: Store, trace) -> None:
     """A light trace equals the full one but for its steps."""
     store.add(trace(1), run="r")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import dspy
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limbeck.compiler.generate.base import born
 from limbeck.records import Step
 
 
@@ -69,3 +71,49 @@ def test_the_order_of_outputs_makes_no_other_label(make, trace):
     traces = [trace("?", steps=[step], attempt=n) for n, step in enumerate(steps)]
     (record,), _ = make("soft", traces, dspy.Predict("q -> a, b"))
     assert record.soft == {"x / y": 1.0}
+
+
+def weak(tried, answer, soft, *, n=0, field="answer", sure=True):
+    """A trace as ``synth --method weak`` makes it."""
+    verdict = born("confidence", passed=sure, score=0.5, by="model", feedback="" if sure else "not sure")
+    made = tried(answer, n=n, passed=None, origin="synth", meta={"synth": {"field": field, "soft": soft}})
+    return made.with_verdicts([verdict])
+
+
+def test_soft_labels_of_a_trace_are_taken_as_they_are(make, tried, sums):
+    """Whatever its own answer was; the likeliest first."""
+    (record,), ledger = make("soft", [weak(tried, "5", {"5": 0.25, "4": 0.7, "6": 0.05, "7": 0})], sums)
+    assert list(record.soft) == ["4", "5", "6"]
+    assert list(record.soft.values()) == pytest.approx([0.7, 0.25, 0.05])
+    assert (ledger.n_combined, ledger.n_formed) == (1, 1)
+
+
+def test_they_count_instead_of_plain_answers(make, tried, sums):
+    """Which they may have been made of."""
+    traces = [weak(tried, "4", {"4": 0.75, "5": 0.25}), tried("6", n=1), weak(tried, "5", {"5": 1.0}, n=2)]
+    (record,), ledger = make("soft", traces, sums)
+    assert record.soft == {"5": 0.625, "4": 0.375}
+    assert record.first.step.outputs == {"answer": "5"}
+    assert ledger.reasons() == {"plain answer": 1}
+
+
+def test_what_the_method_refused_is_no_row(make, tried, sums):
+    """A label that it was not sure enough of."""
+    records, ledger = make("soft", [weak(tried, "4", {"4": 0.5, "5": 0.5}, sure=False)], sums)
+    assert not records
+    assert ledger.reasons() == {"refused: synth:confidence": 1}
+
+
+@pytest.mark.parametrize(
+    "soft", [None, {}, [], {"4": -1, "5": 2}, {"4": float("nan")}, {"4": "x"}, {"4": 0.0}, {"4": 1e999}, "4"]
+)
+def test_soft_labels_that_make_no_sense_are_not_taken(make, tried, sums, soft):
+    """The answer counts as any other."""
+    (record,), _ = make("soft", [weak(tried, "4", soft)], sums)
+    assert record.soft == {"4": 1.0}
+
+
+def test_those_of_another_field_are_not_taken(make, tried, sums):
+    """They say nothing of this one."""
+    (record,), _ = make("soft", [weak(tried, "4", {"billing": 1.0}, field="team")], sums, fields=("answer",))
+    assert record.soft == {"4": 1.0}

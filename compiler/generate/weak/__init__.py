@@ -1,0 +1,5 @@
+"""``weak``: soft labels by a weak LM, for a stronger student (Weak-to-Strong)."""
+
+from .method import Weak
+
+__all__ = ["Weak"]
