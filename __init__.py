@@ -87,7 +87,7 @@ _API = (
     "verify",
     "why",
 )
-_MODULES = ("metrics", "verifiers")
+_MODULES = ("generators", "metrics", "training", "verifiers")
 _LAZY = dict.fromkeys(_API, ".api") | dict.fromkeys(_SIGNATURES, ".signatures")
 
 __all__ = [

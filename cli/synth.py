@@ -16,18 +16,28 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..compiler.yields import Synthesized
+    from ..optimizers.registry import Factory
 
 _MOST = 20  # labels that are shown; all are in --json
+_WRITERS = (
+    click.option(
+        "--teacher",
+        metavar="NAME",
+        multiple=True,
+        help="LM that writes and answers; if repeated, the first.  [default: the same LM]",
+    ),
+    options.teacher[1],
+)
 
 
 @define(
     "synth",
     options.target,
-    click.option("--method", metavar="NAME", required=True, help="How: METHODS, or MODULE.PY:CLASS."),
+    click.option("--method", metavar="NAME", required=True, help="One of the methods above, or MODULE.PY:CLASS."),
     click.option("--data", metavar="FILE", help="What to start from.  [default: the training rows of the task]"),
     click.option("--rows", metavar="N", type=click.IntRange(min=1), help="End after so many were kept."),
     click.option("--out", metavar="FILE", help="JSONL file to write the kept rows to, for --train or --data."),
-    click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the method; may be repeated."),
+    click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the method; may be repeated. --set help lists them."),
     click.option(
         "--prompts",
         metavar="DIR",
@@ -37,7 +47,7 @@ _MOST = 20  # labels that are shown; all are in --json
     *options.judging,
     options.all_verdicts,
     *options.lm,
-    *options.teacher,
+    *_WRITERS,
     options.own_adapter,
     *options.calls,
     options.seed,
@@ -47,7 +57,20 @@ def command(shell: Shell, target: str, **given: Any) -> int | None:
     """Make new examples and keep what is verified.
 
     The teacher writes and answers; without one, the LM does.
-    """
+
+    \b
+    backtranslate  instructions for texts that somebody wrote (Humpback)
+    clean          rows that people wrote, in better words
+    evolve         harder and rarer inputs (Evol-Instruct)
+    improve        attempts that an environment rewards, in rounds
+    invert         inputs for the outputs that are wanted (SynthIE)
+    revise         answers revised by principles (Constitutional AI)
+    steps          labels of steps; the best of N attempts (Let's Verify)
+    tests          unit tests, and answers that pass them
+    weak           labels and how sure a weak LM is (Weak-to-Strong)
+    """  # noqa: D301 - click takes \b for lines that are not to be joined
+    if "help" in given["set_"]:
+        return _help(shell, given["method"])
     from .. import api
 
     names = ("method", "data", "rows", "out", "prompts")
@@ -55,6 +78,24 @@ def command(shell: Shell, target: str, **given: Any) -> int | None:
     synthesized = shell.finish(api.asynthesize(target, progress=shell.progress, **made))
     shell.result(synthesized.as_json(), lambda console: show(console, target, synthesized, given))
     return None if synthesized.kept else 1
+
+
+def _help(shell: Shell, method: str) -> int:
+    """Tell the options of a method; returns the exit code."""
+    from ..compiler.generate.registry import factory_of
+
+    factory = factory_of(method)
+    told = {name: factory.explains(name) or words for name, words in factory.options.items()}
+    shell.result({"method": method, "options": told}, lambda console: _list(console, method, factory))
+    return 0
+
+
+def _list(console: Console, method: str, factory: Factory) -> None:
+    from . import show as look
+
+    look.line(console, f"--set KEY=VALUE of {method}" if factory.options else f"{method} has no options", "bold")
+    look.line(console)
+    look.facts(console, [(name, factory.explains(name) or words) for name, words in factory.options.items()])
 
 
 def show(console: Console, target: str, made: Synthesized, given: Mapping[str, Any]) -> None:

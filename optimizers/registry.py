@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from ..errors import UsageError
 from .auto import AUTO
 from .base import Optimizer
 from .chain import Chain
+
+_SECTION = re.compile(r"^(?:Attributes|Args):\n((?:(?: .*)?(?:\n|\Z))+)", re.MULTILINE)
+_ENTRY = re.compile(r"^    (\w+): (.*(?:\n {8,}.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -24,15 +30,22 @@ class Factory:
     Attributes:
         make: Takes options by name.
         options: Their names, each with its default in words.
+        texts: What they are for, of those of which something is said.
     """
 
     make: Callable[..., Any]
     options: Mapping[str, str]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, name: str) -> str:
         """What the thing of this name can be given, as a hint."""
         shown = ", ".join(f"{option} ({words})" if words else option for option, words in self.options.items())
         return f"{name} takes {shown or 'no options'}."
+
+    def explains(self, option: str) -> str:
+        """What one is for, with its default; empty where nothing is said of it."""
+        text, words = self.texts.get(option, ""), self.options.get(option, "")
+        return f"{text} ({words})" if text and words else text
 
 
 def make_optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
@@ -86,14 +99,31 @@ def make(name: str, factory: Factory, options: Mapping[str, Any]) -> Any:
         return factory.make(**options)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        option = ".".join(str(part) for part in problem["loc"])
+        option = str(problem["loc"][0])  # what follows is the place in a list, or a type that was tried
         said = problem["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"--set {option}={options.get(option)}: {said[0].lower()}{said[1:]}", hint=factory.takes(name)
-        ) from error
+        text = factory.explains(option)
+        hint = f"{option}: {text}" if text else factory.takes(name)
+        raise UsageError(f"--set {option}={options.get(option)}: {said[0].lower()}{said[1:]}", hint=hint) from error
 
 
 def options_of(kind: Any) -> dict[str, str]:
-    """Names of what a dataclass takes, each with its default in words."""
-    own = [f for f in fields(kind) if f.init] if is_dataclass(kind) else ()
-    return {f.name: f"default {f.default.default}" if isinstance(f.default, FieldInfo) else "" for f in own}
+    """Names of what a dataclass takes, each with its default in words; nothing for those that are not set."""
+    return {f.name: _in_words(f.default) for f in fields(kind) if f.init} if is_dataclass(kind) else {}
+
+
+def texts_of(kind: type) -> dict[str, str]:
+    """What the options of a class are for, as its docstring and those of its bases say it, as plain text."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        for section in _SECTION.findall(inspect.cleandoc(base.__doc__ or "")):
+            found |= {name: " ".join(text.replace("``", "").split()) for name, text in _ENTRY.findall(section)}
+    return found
+
+
+def _in_words(default: Any) -> str:
+    value = default.default if isinstance(default, FieldInfo) else default
+    if value is MISSING or value is PydanticUndefined or value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return f"default {str(value).lower()}"
+    return f"default {','.join(map(str, value)) if isinstance(value, tuple) else value}"

@@ -52,7 +52,7 @@ FLOORS = [
     {"compiler.calibrate", "compiler.check", "compiler.compile", "compiler.evaluate", "compiler.export"}
     | {"compiler.ingest", "compiler.predict", "compiler.reverify", "compiler.synthesize"},
     {"compiler"},
-    {"api", "testing", "verifiers"},
+    {"api", "generators", "testing", "verifiers"},
     {"view"},
     {"cli"},
     {"", "__main__"},

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...optimizers.registry import Factory, make, options_of
+from ...optimizers.registry import Factory, make, options_of, texts_of
 from ...signatures.loading import load_module, load_object, split_target
 from .base import Generator
 
@@ -39,13 +39,27 @@ def make_generator(name: str, options: Mapping[str, Any]) -> Generator:
         TargetError: It cannot be loaded.
         UsageError: There is none of this name, or an option is unknown or out of range.
     """
-    kind = _kind(name)
-    factory = Factory(kind, options_of(kind))
+    factory = factory_of(name)
     if unknown := next((option for option in options if option not in factory.options), None):
-        raise UsageError(f"--set {unknown}={options[unknown]}: there is no such option", hint=factory.takes(name))
+        near = difflib.get_close_matches(unknown, factory.options, n=1)
+        listed = f"{name} takes {', '.join(factory.options)}; --set help says what each is for."
+        hint = f"Did you mean {near[0]}? --set help lists all." if near else listed
+        hint = hint if factory.options else f"{name} takes no options."
+        raise UsageError(f"--set {unknown}={options[unknown]}: {name} has no such option", hint=hint)
     made: Generator = make(name, factory, options)
     at = getattr(made, "at", None)
     return made if at is None else at(Path.cwd())
+
+
+def factory_of(name: str) -> Factory:
+    """How to make a generator of a name, and what its options are for.
+
+    Raises:
+        TargetError: It cannot be loaded.
+        UsageError: There is none of this name.
+    """
+    kind = _kind(name)
+    return Factory(kind, options_of(kind), texts_of(kind))
 
 
 def names() -> list[str]:

@@ -12,8 +12,7 @@ from tests.conftest import Cli
 
 GENERATOR = '''
 import dspy
-from limbeck.compiler.generate.base import Dropped, Made, Provenance
-from limbeck.records import Example
+from limbeck.generators import Dropped, Example, Made, Provenance
 
 
 class Shout:

@@ -1,0 +1,5 @@
+"""``evolve``: harder and rarer inputs out of those that there are, epoch by epoch (Evol-Instruct)."""
+
+from .method import Evolve
+
+__all__ = ["Evolve"]
