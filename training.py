@@ -191,13 +191,16 @@ def soft_targets(rows: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> ND
         labels: All labels, in the order of the columns.
 
     Raises:
-        DataError: A row has a label that is none of them.
+        DataError: A row has no soft labels, or a label that is none of these.
     """
     place = {label: column for column, label in enumerate(labels)}
     made = []
     for number, row in enumerate(rows):
         target = np.zeros(len(labels))
-        for label, probability in zip(row["labels"], row["probabilities"], strict=True):
+        names, shares = row.get("labels"), row.get("probabilities")
+        if names is None or shares is None or len(names) != len(shares):
+            raise DataError(f"row {number} has no probability for each label", hint="Export with --kind soft.")
+        for label, probability in zip(names, shares, strict=True):
             if label not in place:
                 raise DataError(f"row {number} has the label {label!r}", hint=f"Labels: {', '.join(labels)}.")
             target[place[label]] += probability

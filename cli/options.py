@@ -24,7 +24,8 @@ judging = (
         "--verifier",
         metavar="NAME",
         multiple=True,
-        help="What else decides: execute, agree, judge, rules, steps, people or MODULE.PY:NAME. May be repeated.",
+        help="What else decides: execute, environment, agree, judge, rules, steps, people or MODULE.PY:NAME. "
+        "May be repeated.",
     ),
     click.option(
         "--verifier-arg",

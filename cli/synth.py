@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..compiler.yields import Synthesized
     from ..optimizers.registry import Factory
 
+_GAP = 3  # between columns
 _MOST = 20  # labels that are shown; all are in --json
 _WRITERS = (
     click.option(
@@ -37,7 +38,13 @@ _WRITERS = (
     click.option("--data", metavar="FILE", help="What to start from.  [default: the training rows of the task]"),
     click.option("--rows", metavar="N", type=click.IntRange(min=1), help="End after so many were kept."),
     click.option("--out", metavar="FILE", help="JSONL file to write the kept rows to, for --train or --data."),
-    click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="Option of the method; may be repeated. --set help lists them."),
+    click.option(
+        "--set",
+        "set_",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Option of the method; may be repeated. --set help lists them.",
+    ),
     click.option(
         "--prompts",
         metavar="DIR",
@@ -120,11 +127,15 @@ def show(console: Console, target: str, made: Synthesized, given: Mapping[str, A
         if isinstance(table, dict) and table:
             _noted(console, name, table)
     look.facts(console, _facts(made, given))
-    if made.kept:
-        look.line(console)
-        judging = options.judging_flags(given)
-        store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []
-        look.commands(console, [["export", target, "--out", "dataset", *judging, *store]])
+    judging = options.judging_flags(given)
+    store = ["--store", given["store"]] if given["store"] != options.DEFAULT_STORE else []
+    after = [["export", target, "--out", "dataset", *judging, *store]] if made.kept else []
+    if made.eliminated:
+        after.append(["traces", "--dropped", "last", *store])
+    if made.rejected and not made.kept:
+        after.append(["traces", "--outcome", "rejected", *store])
+    if after:
+        look.commands(console, after)
 
 
 def _noted(console: Console, name: str, table: Mapping[str, Any]) -> None:
@@ -135,7 +146,15 @@ def _noted(console: Console, name: str, table: Mapping[str, Any]) -> None:
     columns = list(dict.fromkeys(column for _, row in rows for column in row))
     rest = f" ({len(rows)} of {len(table)})" if len(table) > len(rows) else ""
     cells = [(label, *(_cell(row.get(column)) for column in columns)) for label, row in rows]
-    look.grid(console, (f"{name}{rest}", *columns), cells)
+    whole = [(f"{name}{rest}", *columns), *cells]
+    if sum(max(len(row[at]) for row in whole) + _GAP for at in range(len(columns) + 1)) <= console.width:
+        look.grid(console, whole[0], cells)
+    else:  # a line a figure is longer, and can be read
+        look.line(console, f"  {name}{rest}")
+        look.facts(console, [
+            (label, ", ".join(f"{column} {cell}" for column, cell in zip(columns, told, strict=True) if cell))
+            for label, *told in cells
+        ])  # fmt: skip
     look.line(console)
 
 

@@ -110,7 +110,19 @@ def _better(found: Why) -> str | None:
     other = told["others"][0]
     if told.get("outcome") != other.get("outcome"):
         return f"it {_BECAME[str(told.get('outcome'))]}, and the other {_BECAME[str(other.get('outcome'))]}"
-    return f"its score is {_number(told.get('score'))}, and the other's is {_number(other.get('score'))}"
+    labels = [_label(answer) for answer in (told, other)]
+    what, (one, two) = (
+        ("score", [told.get("score"), other.get("score")]) if None in labels else ("label by comparison", labels)
+    )
+    return f"its {what} is {_number(one)}, and the other's is {_number(two)}"
+
+
+def _label(told: Json) -> Any:
+    """How likely an answer is the better one of a pair that a generator compared; None where it is in none."""
+    from ..records import PREFERRED
+
+    verdicts = told.get("verdicts") or ()
+    return next((verdict.get("score") for verdict in verdicts if verdict.get("verifier") == PREFERRED), None)
 
 
 _BECAME = defaultdict(lambda: "is not known", passed="passed", rejected="was rejected", failed="failed")

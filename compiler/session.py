@@ -147,7 +147,6 @@ async def open_session(
     threads = ThreadPoolExecutor(options.concurrency, thread_name_prefix="limbeck")
     worker = Worker(setting, threads)
     place = WorkPlace(worker)
-    setting.verifiers = bound(verifiers, place)
     bench = DurableBench(
         setting, LocalEngine(worker, options.concurrency), worker, store, run, base,
         train, val, seed=options.seed, concurrency=options.concurrency, options=options.set, progress=progress,
@@ -158,6 +157,7 @@ async def open_session(
     status: Status = "interrupted"
     progress.start(meter)
     try:
+        setting.verifiers = bound(verifiers, place)
         yield session
         status = "done"
     except Stop as stop:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import TargetError, UsageError
 from ..records import Candidate, Evaluation, Example, Json, Outcome, Rollout, Step, Trace, Usage, Verdict, fingerprint
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _TEACHER = 1  # made examples are answered by the first teacher, which is the student where the user named none
 _REMEMBERED = 4_096  # judged traces that are held until their turn comes to be kept
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -46,6 +48,7 @@ class SynthBench:
     wanted: int | None = None
     needed: Usage = field(default_factory=Usage)
     _judged: dict[str, Trace] = field(default_factory=dict)
+    _counted: dict[str, None] = field(default_factory=dict)
     _renewed: set[str] = field(default_factory=set)
     _named: dict[str, int] = field(default_factory=dict)
     _candidates: set[str] = field(default_factory=set)
@@ -82,7 +85,13 @@ class SynthBench:
         return answered(ran, backend.name)
 
     async def verify(self, made: Made) -> Trace:
-        """The judged trace of something made; from memory or the store, where it was judged before."""
+        """The judged trace of something made, for the generator; what it cost counts, whether it is yielded or not."""
+        trace = await self.judge(made)
+        self._count(made, trace)
+        return trace
+
+    async def judge(self, made: Made) -> Trace:
+        """The judged trace of something that was yielded; from memory or the store, where it was judged before."""
         rollout = self._rollout(made)
         trace_id = self._setting.rollout_id(rollout) if made.answer is None else self._written_id(made, made.answer)
         trace = self._judged.pop(trace_id, None)
@@ -93,13 +102,11 @@ class SynthBench:
             trace = await self.session.bench.recall(trace_id, self._known(made))
             trace = trace or await self._make(made, rollout, trace_id)
         trace = await self._said_since(made, trace)
-        self._judged[trace_id] = trace  # most recently used last
-        if len(self._judged) > _REMEMBERED:
-            del self._judged[next(iter(self._judged))]
+        _remember(self._judged, trace_id, trace)  # most recently used last
         return trace
 
     def keep(self, made: Made, trace: Trace) -> None:
-        """Store a trace that ``verify`` gave. In the order in which things were yielded.
+        """Store a trace that ``judge`` gave. In the order in which things were yielded.
 
         Raises:
             Stop: The budget is used up, no LM call can succeed, or everything fails in the same way.
@@ -109,15 +116,21 @@ class SynthBench:
         if candidate.id not in self._candidates:
             self._candidates.add(candidate.id)
             self.session.store.add_candidate(candidate, self.task.name or "")
-        if made.answer is None:  # what it took to write an answer was counted when it was asked for
-            self.needed += trace.usage
-        for verdict in trace.verdicts:
-            if verdict.usage is not None and not verdict.born:
-                self.needed += verdict.usage
+        self._count(made, trace)
         self.session.bench.keep(trace)
         if trace.id in self._renewed:
             self._renewed.discard(trace.id)
             self.session.store.judged(trace)  # one that the store had already says something else now
+
+    def _count(self, made: Made, trace: Trace) -> None:
+        """Add what a trace cost, once: with other labels the program is asked the same."""
+        costs = {trace.id: _judging(trace)}
+        if made.answer is None:  # what it took to write an answer was counted when it was asked for
+            costs[f"{trace.candidate} {made.example.input_id} {trace.lm} {trace.attempt}"] = trace.usage
+        for key, cost in costs.items():
+            if key not in self._counted:
+                self.needed += cost
+            _remember(self._counted, key, None)
 
     @property
     def val(self) -> Sequence[Example]:
@@ -132,7 +145,7 @@ class SynthBench:
             async for trace in traces:
                 scores.append(trace.score)
                 outcomes.append(trace.outcome)
-                self.needed += trace.usage
+                self.needed += trace.usage + _judging(trace)
         found = Evaluation(candidate.id, scores, outcomes)
         self.session.store.add_evaluation(self.session.run, candidate.id, "val", mean=found.mean, n=len(scores))
         return found
@@ -244,6 +257,18 @@ def check_wanted(wanted: int | None) -> None:
     """
     if wanted is not None and wanted < 1:
         raise UsageError(f"rows is {wanted}, and at least one row has to be wanted", hint="Give --rows 100, say.")
+
+
+def _remember(held: dict[str, T], key: str, value: T) -> None:
+    """Hold so many of the latest."""
+    held[key] = value
+    if len(held) > _REMEMBERED:
+        del held[next(iter(held))]
+
+
+def _judging(trace: Trace) -> Usage:
+    """What the verifiers cost; a method's own judge was counted when it was asked."""
+    return sum((v.usage for v in trace.verdicts if v.usage is not None and not v.born), Usage())
 
 
 def _said(made: Made, prediction: Json | None) -> list[Verdict]:

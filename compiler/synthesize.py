@@ -67,17 +67,19 @@ async def synthesize_task(
     check_wanted(rows)
     made_by = {"method": generator.name, **(given or {})}
     checks_only = generator.judges and task.metric is None and not task.verifiers
+    tally = Tally(task, (options or Options()).seed)
+    for seed in seeds:  # what cannot be read is told before anything is made
+        tally.seed(seed)
     async with AsyncExitStack() as stack:
         opened = open_session(task, options or Options(), "synth", progress=progress, args=made_by,
                               need_judge=not checks_only)  # fmt: skip
         session = await stack.enter_async_context(opened)
         bench = SynthBench(session, generator.name, seeds, candidate or base_candidate(task.program), rows)
-        tally = Tally(task, session.options.seed)
-        bench.phase("synth", rows)
-        work = _Synthesis(session, bench, seeds, tally)
+        bench.phase("synth")  # how many are to be made, so that `rows` are kept, nobody knows
+        work = _Synthesis(session, bench, tally)
 
-        def result() -> Synthesized:
-            found = tally.result(generator.name, spent(session.meter), bench.needed, session.run, out,
+        def result(written: Path | None = None) -> Synthesized:
+            found = tally.result(generator.name, spent(session.meter), bench.needed, session.run, written,
                                  getattr(generator, "notes", None))  # fmt: skip
             session.summary = found.as_json()
             return found
@@ -87,9 +89,9 @@ async def synthesize_task(
                 file = files.enter_context(new_file(out)) if out is not None else None
                 await work.run(generator, file)
         except Stop:
-            _tell(result(), session)
+            _tell(result(), session)  # the file of rows is written whole or not at all
             raise
-        return result()
+        return result(out)
 
 
 def _tell(result: Synthesized, session: Session) -> None:
@@ -103,7 +105,6 @@ def _tell(result: Synthesized, session: Session) -> None:
 class _Synthesis:
     session: Session
     bench: SynthBench
-    seeds: Seeds
     tally: Tally
     _inputs: set[int] = field(default_factory=set)
     _labelled: bool = False
@@ -111,8 +112,6 @@ class _Synthesis:
 
     async def run(self, generator: Generator, file: IO[bytes] | None) -> None:
         """Keep what comes, in its order, until there is enough of it."""
-        for seed in self.seeds:
-            self.tally.seed(seed)
         self._inputs = set(self.bench.known)
         made = cast("AsyncGenerator[Made | Dropped]", generator.generate(self.bench))
         fresh = self._fresh(made)
@@ -147,7 +146,7 @@ class _Synthesis:
         return item
 
     async def _judged(self, item: Made | Dropped) -> Item:
-        return (item, None) if isinstance(item, Dropped) else (item, await self.bench.verify(item))
+        return (item, None) if isinstance(item, Dropped) else (item, await self.bench.judge(item))
 
     def _take(self, item: Made | Dropped, trace: Trace | None, file: IO[bytes] | None) -> None:
         if isinstance(item, Dropped) or trace is None:

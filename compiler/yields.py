@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..records import Example, Json, Trace, Usage
 from . import results
+from .emit.record import REASONING
 from .generate.base import Dropped, Made
 from .generate.diversity import Sample, diversity
 from .results import Result, Shown
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..signatures.task import Task
 
 _FEW = 200  # different values up to which an output counts as a label
+_SURELY = 20  # up to which it does even where most of them stand there once
 _SHORT = 80  # characters of a label at most
 
 
@@ -111,8 +113,8 @@ class Tally:
     _operations: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._before = {name: Labels() for name in self.task.output_fields}
-        self._after = {name: Labels() for name in self.task.output_fields}
+        names = [name for name in self.task.output_fields if name != REASONING]
+        self._before, self._after = {name: Labels() for name in names}, {name: Labels() for name in names}
         self._seeds, self._texts = Sample(self.random_seed), Sample(self.random_seed)
 
     def seed(self, example: Example) -> None:
@@ -162,8 +164,9 @@ class Tally:
         found = {}
         for name, after in self._after.items():
             before = self._before[name]
-            if before.few and after.few and (before.counts or after.counts):
-                names = sorted(before.counts.keys() | after.counts.keys())
+            names = sorted(before.counts.keys() | after.counts.keys())
+            rows = before.counts.total() + after.counts.total()
+            if before.few and after.few and names and (len(names) <= _SURELY or rows >= 2 * len(names)):
                 found[name] = {label: (before.counts[label], before.counts[label] + after.counts[label])
                                for label in names}  # fmt: skip
         return found

@@ -23,7 +23,7 @@ of a compiled program, but for `check` and `compile`, which start from the progr
 | Exit code | Meaning |
 | --- | --- |
 | 0 | done |
-| 1 | failed; or the gain is not proven, with `compile --require-gain` |
+| 1 | failed; or the gain is not proven, with `compile --require-gain`; or nothing was kept, with `synth` |
 | 2 | wrong use: a flag, a file, a task, a store, an LM that cannot be reached |
 | 3 | stopped by the budget; what was reached is kept |
 | 130 | interrupted; the same command goes on from there |

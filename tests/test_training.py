@@ -194,3 +194,6 @@ def test_rows_become_targets():
     assert soft_targets([], ["a", "b"]).shape == (0, 2)
     with pytest.raises(DataError, match="'c'"):
         soft_targets(rows, ["a", "b"])
+    for row in ({}, {"labels": None, "probabilities": None}, {"labels": ["a"], "probabilities": []}):
+        with pytest.raises(DataError, match="row 0 has no probability for each label"):
+            soft_targets([row], ["a"])

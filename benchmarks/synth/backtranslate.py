@@ -19,7 +19,7 @@ def _has_extractor() -> bool:
 
 @bench("backtranslate: candidates of this repository's docs")
 def docs(quick: bool) -> Values:
-    import backtranslating as work
+    import synth_backtranslate as work
 
     return work.figures(work.ROOT / "docs")
 
@@ -28,7 +28,7 @@ def docs(quick: bool) -> Values:
 def wikipedia(quick: bool) -> Values:
     if not DATA.is_dir():
         return SKIPPED
-    import backtranslating as work
+    import synth_backtranslate as work
 
     with tempfile.TemporaryDirectory() as name:
         for number, article in enumerate(work.articles(work.passages(DATA))):
@@ -44,7 +44,7 @@ def page(style: str, *, extractor: bool) -> None:
             return SKIPPED
         if extractor and not _has_extractor():
             return _NO_EXTRACTOR
-        import backtranslating as work
+        import synth_backtranslate as work
 
         return work.planted(work.passages(DATA)[: 120 if quick else None], style, extractor=extractor)
 
@@ -58,7 +58,7 @@ for name in ("semantic", "named", "plain"):
 def sections(quick: bool) -> Values:
     if not DATA.is_dir():
         return SKIPPED
-    import backtranslating as work
+    import synth_backtranslate as work
 
     return work.sections(work.passages(DATA), 40 if quick else 400)
 
@@ -67,7 +67,7 @@ def sections(quick: bool) -> Values:
 def readings(quick: bool) -> Values:
     if not DATA.is_dir():
         return {**SKIPPED, "read_otherwise": 0}
-    import backtranslating as work
+    import synth_backtranslate as work
 
     return work.readings(DATA)
 
@@ -77,7 +77,7 @@ def readings(quick: bool) -> Values:
 def overhead(quick: bool) -> Values:
     from statistics import median
 
-    import backtranslating as work
+    import synth_backtranslate as work
 
     few, many = (20, 60) if quick else (100, 350)  # documents of four sections each
     ours, bare = [], []
@@ -98,7 +98,7 @@ def memory(quick: bool) -> Values:
 
     told = []
     for documents in (30, 150) if quick else (1_250, 5_000):
-        command = [sys.executable, str(Path(__file__).parents[1] / "backtranslating.py"), str(documents)]
+        command = [sys.executable, str(Path(__file__).parents[1] / "synth_backtranslate.py"), str(documents)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         told.append(json.loads(done.stdout.splitlines()[-1]))
     small, large = told
@@ -108,6 +108,6 @@ def memory(quick: bool) -> Values:
 @bench("backtranslate killed with SIGKILL and gone on with, over a local HTTP provider", paid_twice="<= 0",
        other_rows="<= 0", kills=">= 1")  # fmt: skip
 def killed(quick: bool) -> Values:
-    import backtranslating as work
+    import synth_backtranslate as work
 
     return work.killed(2 if quick else 20)

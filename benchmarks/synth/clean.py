@@ -10,9 +10,9 @@ _BARS = {"ms_a_check": "<= 2"} if DATA.is_dir() else {}
 def planted(quick: bool) -> Values:
     if not DATA.is_dir():
         return SKIPPED
-    import cleaning
+    import synth_clean
 
-    found = cleaning.measure(DATA, quick=quick)
+    found = synth_clean.measure(DATA, quick=quick)
     tables = {
         "caught": found.pop("caught"),
         "refused though harmless": found.pop("false_alarms"),
@@ -28,9 +28,16 @@ def planted(quick: bool) -> Values:
     "CPU a kept row of clean (originals included), instant LM in the process, against bare DSPy", over_dspy_ms="<= 2"
 )
 def overhead(quick: bool) -> Values:
-    import cleaning
-    import method_cost
+    import synth_clean
+    import synth_cost
 
     few, many = (20, 80) if quick else (200, 800)
-    return method_cost.overhead(cleaning.method, cleaning.task(), cleaning.row, cleaning.answer, few=few, many=many,
-                                times=1 if quick else 3)  # fmt: skip
+    return synth_cost.overhead(
+        synth_clean.method,
+        synth_clean.task(),
+        synth_clean.row,
+        synth_clean.answer,
+        few=few,
+        many=many,
+        times=1 if quick else 3,
+    )

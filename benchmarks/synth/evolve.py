@@ -20,16 +20,16 @@ task = limbeck.Task(dspy.Predict("question -> answer"), metric=answered, name="q
 def overhead(quick: bool) -> Values:
     from statistics import median
 
-    import evolving
+    import synth_evolve
 
     few, many = (25, 100) if quick else (500, 1_500)
     ours, bare = [], []
     for _ in range(1 if quick else 3):
         # The cost of one more row: what a run costs however short it is (opening, the figures at its end) cancels.
-        first, second = evolving.cost(few), evolving.cost(many)
+        first, second = synth_evolve.cost(few), synth_evolve.cost(many)
         ours.append((second.cpu - first.cpu) / (second.kept - first.kept) * 1e3)
-        bare.append(evolving.bare_cost(second.calls) / second.kept * 1e3)
-    alone = evolving.engine_cost(second.calls) / second.kept * 1e3
+        bare.append(synth_evolve.bare_cost(second.calls) / second.kept * 1e3)
+    alone = synth_evolve.engine_cost(second.calls) / second.kept * 1e3
     calls = len(second.calls) / second.kept
     return {
         "over_dspy_ms": median(o - b for o, b in zip(ours, bare, strict=True)),
@@ -48,7 +48,7 @@ def memory(quick: bool) -> Values:
     few, many = (100, 500) if quick else (2_500, 25_000)  # seeds, of which each evolves four times
     told = []
     for seeds in (few, many):
-        command = [sys.executable, str(Path(__file__).parents[1] / "evolving.py"), str(seeds)]
+        command = [sys.executable, str(Path(__file__).parents[1] / "synth_evolve.py"), str(seeds)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         told.append(json.loads(done.stdout.splitlines()[-1]))
     small, large = told
@@ -65,20 +65,20 @@ def killed(quick: bool) -> Values:
     from collections import Counter
     from pathlib import Path
 
-    import evolving
-    import evolving_lm
+    import synth_evolve
+    import synth_evolve_lm
 
     from limbeck.testing.stub import Stub
 
     moments, draw = (2 if quick else 20), random.Random(6)
     twice = other = kills = 0
-    with tempfile.TemporaryDirectory() as folder, Stub(f"{evolving_lm.__file__}:stub_reply", latency=0.01) as stub:
+    with tempfile.TemporaryDirectory() as folder, Stub(f"{synth_evolve_lm.__file__}:stub_reply", latency=0.01) as stub:
         Path(folder, "task.py").write_text(_TASK)
-        whole = evolving.Killed(Path(folder), "whole", stub)
+        whole = synth_evolve.Killed(Path(folder), "whole", stub)
         whole.run()
         expected, calls = whole.rows(), whole.paid().total()
         for moment in range(moments):
-            one = evolving.Killed(Path(folder), f"killed{moment}", stub)
+            one = synth_evolve.Killed(Path(folder), f"killed{moment}", stub)
             kills += one.run(kill_after=draw.randint(1, calls - 1))
             paid, before = one.paid(), Counter(stub.stats().received)
             one.run()

@@ -34,7 +34,7 @@ def recorded(quick: bool) -> Values:
     if not DATA.is_dir():
         return SKIPPED
     import dspy
-    import improving
+    import synth_improve
 
     import limbeck
     from limbeck import verifiers
@@ -43,18 +43,18 @@ def recorded(quick: bool) -> Values:
     from limbeck.compiler.keep.level import level_of
     from limbeck.compiler.verify.agree import vote
 
-    found, attempts = improving.puzzles(), 10 if quick else 100
-    task = limbeck.Task(dspy.Predict("numbers -> solution"), verifiers=[verifiers.Environment(improving.Game24)],
+    found, attempts = synth_improve.puzzles(), 10 if quick else 100
+    task = limbeck.Task(dspy.Predict("numbers -> solution"), verifiers=[verifiers.Environment(synth_improve.Game24)],
                         val=_VAL, name="game24")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         store, warm = Path(folder) / "store.db", Path(folder) / "warm.db"
         limbeck.synthesize(task, Improve(rounds=1, attempts=4), data=[{"numbers": next(iter(found))}],
-                           lm=improving.recorded(found), store=warm)  # fmt: skip
+                           lm=synth_improve.recorded(found), store=warm)  # fmt: skip
         begun = time.process_time()
         made = limbeck.synthesize(task, Improve(rounds=1, attempts=attempts), data=[{"numbers": n} for n in found],
-                                  lm=improving.recorded(found), store=store, concurrency=1)  # fmt: skip
+                                  lm=synth_improve.recorded(found), store=store, concurrency=1)  # fmt: skip
         spent = time.process_time() - begun
-        traces = improving.stored(store)
+        traces = synth_improve.stored(store)
         exported = {kind: sum(limbeck.export(task, Path(folder) / kind, format=f"trl-{kind}", kind=kind, store=store,
                                              failures=kind != "stepwise").rows.values())
                     for kind in ("preference", "unpaired", "stepwise")}  # fmt: skip
@@ -64,7 +64,7 @@ def recorded(quick: bool) -> Values:
     flags = {numbers: [t.outcome == "passed" for t in own] for numbers, own in by_puzzle.items()}
     counts = [(len(own), sum(own)) for own in flags.values()]
     if quick:  # the first ten are another sample than the hundred that the source states figures of
-        judge = improving.Game24()
+        judge = synth_improve.Game24()
         counts = [(len(own), sum(judge.reward({"numbers": n}, {"solution": out})["score"] for out in own))
                   for n, own in found.items()]  # fmt: skip
     winners = 0
@@ -92,36 +92,36 @@ def credit(quick: bool) -> Values:
     """Values of a Bellman backup against what a solver that tries everything knows, and as a scorer of new attempts."""
     if not DATA.is_dir():
         return SKIPPED
-    import improving
+    import synth_improve
 
     from limbeck.compiler.generate.improve import Attempt, Tree
     from limbeck.compiler.verify.steps.split import split_text
 
-    judge, rows = improving.Game24(), {}
-    for numbers, outputs in improving.puzzles().items():
+    judge, rows = synth_improve.Game24(), {}
+    for numbers, outputs in synth_improve.puzzles().items():
         rows[numbers] = [(split_text(out, "lines"), judge.reward({"numbers": numbers}, {"solution": out})["score"],
                           last_line(out)) for out in outputs]  # fmt: skip
     seen: dict[tuple[str, ...], tuple[float, int, bool]] = {}
     for numbers, own in rows.items():
         values = Tree([Attempt(steps, float(right)) for steps, right, _ in own]).credit()
         for (steps, _, _), each in zip(own, values, strict=True):
-            for n, left in enumerate(improving.states(numbers, steps)):
+            for n, left in enumerate(synth_improve.states(numbers, steps)):
                 if left is not None:  # a right move: of others a solver has nothing to say
                     key = (numbers, *(" ".join(step.split()) for step in steps[: n + 1]))
-                    seen[key] = (each[n].value, each[n].visits, improving.reachable(left))
+                    seen[key] = (each[n].value, each[n].visits, synth_improve.reachable(left))
     good = [truth for value, _, truth in seen.values() if value > 0]
     sure = {
         k: [truth for value, visits, truth in seen.values() if not value and visits >= k] for k in (1, 4, 8, 16, 32)
     }
     draws = range(2 if quick else 20)
-    picks = {way: [100 * fmean(bool(improving.picked(own, seed, way)) for own in rows.values()) for seed in draws]
+    picks = {way: [100 * fmean(bool(synth_improve.picked(own, seed, way)) for own in rows.values()) for seed in draws]
              for way in ("one", "majority", "credit", "oracle")}  # fmt: skip
     return {
         "right_moves": len(seen), "reachable_percent": 100 * fmean(truth for _, _, truth in seen.values()),
         "worth_1": len(good), "of_these_reachable_percent": 100 * fmean(good),
         "worth_0_and_out_of_reach_by_visits": " ".join(
             f">={k}: {100 * (1 - fmean(own)):.1f}% of {len(own)}" for k, own in sure.items() if own),
-        **{f"pick_of_50_by_{way}": improving.interval(values) for way, values in picks.items()},
+        **{f"pick_of_50_by_{way}": synth_improve.interval(values) for way, values in picks.items()},
     }  # fmt: skip
 
 
@@ -161,15 +161,15 @@ def learner(quick: bool) -> Values:
     """Up to 5 rounds of 2 attempts a row; the held-out rows decide, and the test rows are looked at afterwards."""
     if not DATA.is_dir():
         return SKIPPED
-    import improving
+    import synth_improve
 
     told: dict[str, float | int | str | bool] = {}
     for name in ("banking77_20", "bbh_puzzle", "mmlu_subject", "restaurant_slot"):
         runs = [_loop(name, seed, quick) for seed in range(1 if quick else 5)]
         rounds = [list(made.notes["rounds"].values()) for made, _, _ in runs]
         proven = Counter(sum(bool(r.get("proven")) for r in each) for each in rounds)
-        first, last = (improving.mean(each[n]["kept"] for each in rounds) for n in (0, -1))
-        before, after = (improving.mean(run[n] for run in runs) for n in (1, 2))
+        first, last = (synth_improve.mean(each[n]["kept"] for each in rounds) for n in (0, -1))
+        before, after = (synth_improve.mean(run[n] for run in runs) for n in (1, 2))
         told[name] = (f"rounds proven {dict(sorted(proven.items()))}, test {before} -> {after}, kept of "
                       f"{rounds[0][0]['rollouts']} in round 1 {first}, in the last {last}")  # fmt: skip
     return told

@@ -1,6 +1,6 @@
 """``invert`` on the 77 intents of banking77: quotas, leaks, round trips; and its own program, compiled.
 
-The LM that writes is scripted (see ``inverting.py``), the one that predicts is ``embedded/analogy`` with four demos a
+The LM that writes is scripted (see ``synth_invert.py``); what predicts is ``embedded/analogy`` with four demos a
 label, other utterances than the seeds and those that the writer cuts up; ``patience`` is 400. Reject rates are of this
 pair, and say nothing of a language model's. Those of each label go to ``results/synth-invert-labels.md``.
 """
@@ -44,9 +44,9 @@ def even(quick: bool) -> Values:
 
 
 def _runs(quick: bool, *, even: bool) -> list[Any]:
-    import inverting
+    import synth_invert
 
-    return [inverting.run(seed, labels=12 if quick else 77, even=even, most=8) for seed in range(1 if quick else 5)]
+    return [synth_invert.run(seed, labels=12 if quick else 77, even=even, most=8) for seed in range(1 if quick else 5)]
 
 
 def _values(found: list[Any]) -> Values:

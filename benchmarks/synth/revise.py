@@ -12,16 +12,23 @@ _BARS = {"lost_or_changed": "== 0", "published_inside": "== 1"} if DATA.is_dir()
 def preferences(quick: bool) -> Values:
     if not DATA.is_dir():
         return SKIPPED
-    import revising
+    import synth_revise
 
-    return revising.measure(DATA, quick=quick)
+    return synth_revise.measure(DATA, quick=quick)
 
 
 @bench("CPU a kept row of revise (four rounds), instant LM in the process, against bare DSPy", over_dspy_ms="<= 2")
 def overhead(quick: bool) -> Values:
-    import method_cost
-    import revising
+    import synth_cost
+    import synth_revise
 
     few, many = (10, 40) if quick else (60, 240)
-    return method_cost.overhead(revising.method, revising.task(), revising.row, revising.answer, few=few, many=many,
-                                times=1 if quick else 3)  # fmt: skip
+    return synth_cost.overhead(
+        synth_revise.method,
+        synth_revise.task(),
+        synth_revise.row,
+        synth_revise.answer,
+        few=few,
+        many=many,
+        times=1 if quick else 3,
+    )

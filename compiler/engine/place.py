@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ...errors import UsageError
 from ...records import Example, Json, Trace, Verdict
 from ...signatures.metric import Judge
 from ..lm.backends import make_backend
@@ -100,10 +101,16 @@ class WorkPlace:
         return trace
 
     def backend(self, lm: str | dspy.LM | None, settings: Json) -> Backend:
-        """The backend of an LM, one for each and its settings; that of the student where none is named."""
+        """The backend of an LM, one for each and its settings; that of the student where none is named.
+
+        Raises:
+            UsageError: It is no LM, or one that is not known.
+        """
         setting = self.worker.setting
         if lm is None:
             return setting.student
+        if not isinstance(lm, str) and not hasattr(lm, "kwargs"):  # an option may be anything
+            raise UsageError(f"{lm!r} is no LM", hint="Give its name, such as openai/gpt-4.1-mini, or a dspy.LM.")
         key = (lm, repr(sorted(settings.items()))) if isinstance(lm, str) else id(lm)
         if key not in self._backends:
             given = settings if isinstance(lm, str) else dict(lm.kwargs)

@@ -172,8 +172,9 @@ class Bench(Protocol):
     async def verify(self, made: Made) -> Trace:
         """The judged trace of something made, for generators that go by what became of it.
 
-        It is not kept by that: yield it, also where it was refused. Asked again, the answer is the same and free; facts
-        and verdicts of the method's own may then be others, for what is known only since, and the last ones count.
+        It is not kept by that: yield it, also where it was refused. What it cost counts in any case, once. Asked again,
+        the answer is the same and free; facts and verdicts of the method's own may then be others, for what is known
+        only since, and the last ones count.
 
         Raises:
             Stop: As in ``ask``.

@@ -30,6 +30,9 @@ BUILTINS: Mapping[str, str] = {
 """Generators that are there even where the package runs from a checkout that was never installed."""
 
 
+_CLASS = "Name a class with a method generate(bench); see docs/synthesis.md."
+
+
 def make_generator(name: str, options: Mapping[str, Any]) -> Generator:
     """Make a generator by its name, or of a class that is loaded: ``module.py:Name``.
 
@@ -47,6 +50,8 @@ def make_generator(name: str, options: Mapping[str, Any]) -> Generator:
         hint = hint if factory.options else f"{name} takes no options."
         raise UsageError(f"--set {unknown}={options[unknown]}: {name} has no such option", hint=hint)
     made: Generator = make(name, factory, options)
+    if not isinstance(getattr(made, "name", None), str) or not isinstance(getattr(made, "judges", None), bool):
+        raise UsageError(f"{name} has no name, or does not say judges = True or False", hint=_CLASS)
     at = getattr(made, "at", None)
     return made if at is None else at(Path.cwd())
 
@@ -72,8 +77,7 @@ def _kind(name: str) -> Any:
         where, attribute = split_target(name)
         kind = load_object(load_module(where), attribute, where)
         if not isinstance(kind, type) or not hasattr(kind, "generate"):
-            hint = "Name a class with a method generate(bench); see docs/synthesis.md."
-            raise UsageError(f"{name} is no generator", hint=hint)
+            raise UsageError(f"{name} is no generator", hint=_CLASS)
         return kind
     known = _known()
     if name not in known:

@@ -38,7 +38,9 @@ def write_sheet(path: Path, rows: Iterable[Json], *, option: str = "--out") -> P
     except FileExistsError:
         raise _there(path, option) from None
     except OSError as error:
-        raise OutputError(f"{option} {path} cannot be written: {error.strerror}", hint="Give another path.") from error
+        raise OutputError(
+            f"{_given(option, path)} cannot be written: {error.strerror}", hint="Give another path."
+        ) from error
     return path
 
 
@@ -49,7 +51,8 @@ def check_sheet(path: Path, option: str) -> None:
         UsageError: It is neither .jsonl nor .csv, or there already.
     """
     if path.suffix.lower() not in {".jsonl", ".csv"}:
-        raise UsageError(f"{option} {path} is neither .jsonl nor .csv", hint=f"Write {option} judgments.jsonl or .csv.")
+        hint = f"Write {_given(option, 'judgments.jsonl')} or .csv."
+        raise UsageError(f"{_given(option, path)} is neither .jsonl nor .csv", hint=hint)
     if path.exists():
         raise _there(path, option)
 
@@ -67,8 +70,12 @@ def sheet_row(trace: Trace, *, known: bool = True, **more: Any) -> Json:
     return {"trace": trace.id if known else None, **said, **dict.fromkeys(_ASKED)}
 
 
+def _given(option: str, path: Path | str) -> str:
+    return f"{option}{path}" if option.endswith("=") else f"{option} {path}"
+
+
 def _there(path: Path, option: str) -> OutputError:
-    return OutputError(f"{option} {path} is there already", hint="Give another name; nothing is overwritten.")
+    return OutputError(f"{_given(option, path)} is there already", hint="Give another name; nothing is overwritten.")
 
 
 def _write(file: Any, rows: list[Json], *, table: bool) -> None:

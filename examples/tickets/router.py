@@ -33,4 +33,5 @@ def same_team(example: dspy.Example, prediction: dspy.Prediction, trace: object 
     return prediction.team == example.team
 
 
-task = Task(program=dspy.Predict(Route), metric=same_team, data="tickets.jsonl")
+program = dspy.Predict(Route)
+task = Task(program=program, metric=same_team, data="tickets.jsonl")

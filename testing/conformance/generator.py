@@ -194,7 +194,7 @@ def check_hostile(case: GeneratorCase, name: str, reply: Reply) -> None:
     for answer in (reply, sometimes):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                ran = _run(replace(case, reply=answer), Path(folder))
+                ran = _run(replace(case, reply=answer), Path(folder), out=True)
             except LimbeckError:  # nothing at all can be made of it, and the user is told
                 continue
             except Exception as error:

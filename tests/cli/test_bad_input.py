@@ -20,6 +20,24 @@ COMPILE = "compile task.py:task --out out --quiet"
 METRIC = "compile task.py:program --data good.jsonl --out out --quiet --metric"
 NO_JUDGMENT = "which is no judgment"
 
+GENERATOR = '''
+import dspy
+from limbeck.generators import Example, Made, Provenance
+
+
+class Own:
+    """Writes inputs in capitals."""
+
+    name, judges = "own", False
+
+    def __init__(self):
+        self.program = dspy.Predict("q -> a")
+
+    async def generate(self, bench):
+        for seed in bench.seeds:
+            yield Made(Example({"q": seed.inputs["q"].upper()}, seed.labels), Provenance("own", seed.id))
+'''
+
 CASES = {
     name: (typed, said)
     for name, typed, said in re.findall(
@@ -205,3 +223,46 @@ def test_metric_that_exits(command: str, invoke: Invoke) -> None:
     done = invoke(name, "task.py:program", *rest, "--metric", "exits", "--data", "good.jsonl")
     assert "SystemExit: 0 (task.py:" in done.stdout + done.stderr
     assert (name, done.exit_code) in {("check", 0), ("compile", 2), ("eval", 2)}
+
+
+@pytest.mark.usefixtures("project")
+def test_quota_of_a_label_that_there_is_not(invoke: Invoke) -> None:
+    """Labels are known once the data are read; nothing was asked by then."""
+    command = "synth task.py:task --method invert --set quotas=yse=3,no=2 --out rows.jsonl --quiet"
+    done = invoke(*command.split())
+    assert done.stderr == "error: a has no label 'yse'\nDid you mean yes?\n"
+    assert (done.exit_code, Path("rows.jsonl").exists()) == (2, False)
+
+
+def test_labels_that_only_a_metric_has(project: Path, invoke: Invoke) -> None:
+    """What is made has none, so a metric that compares with them fails on all of it, and the way out is told."""
+    method = GENERATOR.replace("seed.labels", "{}")
+    (project / "own.py").write_text(method)
+    done = invoke("synth", "task.py:task", "--method", "own.py:Own", "--quiet")
+    first, hint = done.stderr.splitlines()
+    assert first.startswith("error: the metric failed on every one of the first 5 rows: AttributeError: ")
+    assert hint.startswith("What is made has no labels, and a metric that compares with them cannot judge it. Give the")
+    assert done.exit_code == 2
+
+
+@pytest.mark.usefixtures("compiled")
+def test_prompts_that_do_not_fit(invoke: Invoke) -> None:
+    """Compiled prompts of another program than the method's are refused with what both have."""
+    done = invoke("synth", "task.py:task", "--method", "tests", "--prompts", "out")
+    assert done.stderr == (
+        "error: out has prompts of 'self', and no predictor of the program has its fields\n"
+        "The program has self (specification, tests). Compile again if it changed.\n"
+    )
+    assert done.exit_code == 2
+
+
+@pytest.mark.usefixtures("compiled")
+def test_options_of_a_method_can_be_asked_for(invoke: Invoke) -> None:
+    """Each with what it is for and its default, at 80 columns, or as one object."""
+    command = ("synth", "task.py:task", "--method", "steps", "--set", "help")
+    shown = invoke(*command)
+    assert "  shuffles   Of the Monte-Carlo estimate of the best of N. (default 400)" in shown.stdout.splitlines()
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    told = json.loads(invoke(*command, "--json").stdout)["options"]
+    assert told["ask"] == "How many. (default 100)"
+    assert "Undefined" not in shown.stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from limbeck.compiler.generate.registry import BUILTINS
 from tests.conftest import Cli
 
 GENERATOR = '''
@@ -81,3 +82,20 @@ def test_a_second_run_asks_nothing(cli: Cli, folder: Path) -> None:
     first, second = (json.loads(cli(*command, cwd=folder).stdout) for _ in range(2))
     assert second["spent"]["calls"] == 0
     assert first["kept"] == second["kept"]
+
+
+def test_help_lists_the_methods(cli: Cli, folder: Path) -> None:
+    """Each with what it makes, at 80 columns; loading them would make the help slow."""
+    lines = cli("synth", "--help", cwd=folder).stdout.splitlines()
+    above = lines[: lines.index("Options:")]
+    assert {line.split()[0] for line in above if "  " in line[2:]} == set(BUILTINS)
+    assert max(map(len, above)) <= 80
+
+
+def test_a_budget_that_ends_it_promises_no_file(cli: Cli, folder: Path) -> None:
+    """It says what there is so far, and rows are written whole or not at all."""
+    command = ("--method", "shout.py:Shout", "--out", "rows.jsonl", "--budget", "3calls")
+    ran = cli("synth", "tickets/router.py:task", *command, cwd=folder)
+    assert ran.returncode == 3
+    assert "rows.jsonl" not in ran.stderr
+    assert not (folder / "rows.jsonl").exists()

@@ -79,6 +79,21 @@ def test_a_pair_is_told_from_both_sides(exported: Path, invoke: Invoke) -> None:
     assert "\nrejected: rejected, score 0, by embedded/analogy\n" in words
 
 
+def test_a_pair_that_was_compared_is_told_by_its_label(exported: Path, invoke: Invoke) -> None:
+    """Scores say nothing where both answers passed."""
+    given = ("export", "task.py:task", "--out", "pairs", "--format", "trl-preference", "--quiet")
+    assert invoke(*given).exit_code == 0
+    file = exported.parent / "pairs" / "provenance.jsonl"
+    told, *rest = file.read_text().splitlines()
+    pair = json.loads(told)
+    for answer, label in ((pair, 0.7), (pair["others"][0], 0.3)):
+        answer["outcome"] = "passed"
+        answer["verdicts"].append({**answer["verdicts"][-1], "verifier": "synth:preferred", "score": label})
+    file.write_text("\n".join([json.dumps(pair, separators=(",", ":")), *rest]))
+    words = invoke("why", "pairs", "train:1").stdout
+    assert "better     its label by comparison is 0.7, and the other's is 0.3" in words
+
+
 def test_an_edited_row_is_said_to_be_one(exported: Path, invoke: Invoke) -> None:
     """What was written is told, and that it is no longer what stands there."""
     rows = exported / "train.jsonl"

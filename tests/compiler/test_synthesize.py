@@ -228,3 +228,29 @@ def test_a_judged_result_is_json(run: Any) -> None:
     """All of it, with the cost of a row that was kept."""
     value = json.loads(json.dumps(run(shout).as_json()))
     assert value["cost_per_kept_row"]["calls"] == 2.0
+
+
+class Choosy(Mapped):
+    """Lets the program try twice at each seed, and yields the second attempt, or an answer of its own."""
+
+    async def generate(self, bench: Bench) -> AsyncIterator[Made | Dropped]:
+        """The first attempt is never yielded; the second one at some."""
+        for n, seed in enumerate(bench.seeds):
+            tried = [Made(seed, Provenance("try", seed.id), attempt=at, new=False) for at in range(2)]
+            for made in [*tried, tried[0]]:
+                await bench.verify(made)
+            yield tried[1] if n % 2 else written(seed)
+
+
+def test_attempts_that_a_method_only_looked_at_count(lm: Scripted, task: Task, tmp_path: Path) -> None:
+    """Each once, yielded or not, also in a run that finds all of it paid."""
+    for _ in range(2):
+        told = limbeck.synthesize(task, Choosy(shout), data=ROWS, lm=lm.lm, store=tmp_path / "store.db")
+        assert told.needed["calls"] == 12 == len(lm.asked)
+
+
+def test_a_class_that_does_not_say_what_it_is_is_told(task: Task, tmp_path: Path) -> None:
+    """A method of one's own needs a name, and to say whether it judges."""
+    (tmp_path / "own.py").write_text("class Own:\n    name = 'own'\n\n    async def generate(self, bench): ...\n")
+    with pytest.raises(UsageError, match="does not say judges = True or False"):
+        limbeck.synthesize(task, f"{tmp_path / 'own.py'}:Own", data=ROWS)

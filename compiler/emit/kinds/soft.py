@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ....records import Outcome
-from ..record import REASONING, Answer, Record, text_of
+from ..record import REASONING, WHOLE, Answer, Record, text_of
 from .base import Making, Shown, by_prompt, combine
 
 
@@ -78,6 +78,9 @@ def _label(answer: Answer, names: Sequence[str]) -> str | None:
 
 def _carried(answer: Answer, names: Sequence[str]) -> Mapping[str, float] | None:
     """Soft labels that a trace carries for the field, adding up to 1; None where there are none that make sense."""
+    later = answer.trace.steps[answer.index + 1 :] if answer.index != WHOLE else []
+    if any(step.outputs and not step.outputs.keys().isdisjoint(names) for step in later):
+        return None  # they are of the program's answer, and this is what it thought before
     about = answer.trace.meta.get("synth")
     given = about.get("soft") if isinstance(about, dict) and [about.get("field")] == list(names) else None
     if not isinstance(given, dict) or not given:

@@ -105,7 +105,7 @@ def _candidate(segment: Segment, document: Document) -> Candidate:
     if document.kind == "html":
         facts["lines_of"] = "the text that was extracted"
     if segment.headings:
-        facts["headings"] = list(segment.headings)
+        facts["headings"] = [clip(heading, 200) for heading in segment.headings]
     if segment.parts > 1:
         facts["part"] = [segment.part, segment.parts]
     return Candidate(-1, segment.text, f"{document.name}:{segment.first}", facts)

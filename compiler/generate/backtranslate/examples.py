@@ -72,18 +72,18 @@ def seed_pairs(seeds: Iterable[Example], source: str, target: str, draw: Draw) -
             draw.offer(-1, instruction, answer)
 
 
-def chosen(seeds: Sequence[Pair], kept: Sequence[Pair], most: int, without: int = -1) -> list[Pair]:
+def chosen(seeds: Sequence[Pair], kept: Sequence[Pair], most: int, without: str = "") -> list[Pair]:
     """Half of them seeds, rounded up, and half of what was kept before; the one fills up for the other.
 
     Args:
         seeds: Drawn of the seeds.
         kept: Drawn of what was kept in the round before.
         most: How many.
-        without: Number of the segment that is judged: it is no example of itself.
+        without: The answer that is judged: it is no example of itself.
     """
-    others = [pair for pair in kept if pair.number != without]
+    own, others = ([pair for pair in pairs if pair.answer.strip() != without.strip()] for pairs in (seeds, kept))
     share = max(math.ceil(most / 2), most - len(others))
-    first = list(seeds[:share])
+    first = own[:share]
     return first + others[: most - len(first)]
 
 

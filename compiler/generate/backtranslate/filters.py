@@ -86,7 +86,7 @@ def _quality(segment: Segment) -> str | None:
     text = segment.text
     if segment.linked > _LINKED * len(text) or is_menu(text):
         return "navigation"
-    flat = f" {' '.join(_words(text))} "
+    flat = f" {' '.join(words_of(text))} "
     if sum(any(f" {words} " in flat for words in phrases) for phrases in _BOILERPLATE) >= _PHRASES:
         return "boilerplate"
     if len(_OTHER.sub("", text)) < _LETTERS * len("".join(text.split())):
@@ -108,7 +108,7 @@ def in_capitals(heading: str) -> bool:
 def is_menu(text: str) -> bool:
     """Whether hardly any of a text stands in lines of eight words or more."""
     lines = text.split("\n")
-    long = sum(len(line) for line in lines if len(line.split()) >= 8 or len(_words(line)) >= 8)
+    long = sum(len(line) for line in lines if len(line.split()) >= 8 or len(words_of(line)) >= 8)
     return long < _MENU * sum(map(len, lines))
 
 
@@ -134,10 +134,10 @@ def _one_twice(sentences: list[set[Trigram]]) -> bool:
 
 
 def _trigrams(text: str) -> list[Trigram]:
-    words = _words(text)
+    words = words_of(text)
     return list(zip(words, words[1:], words[2:], strict=False))
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """Words in lower case; scripts that write none between spaces by character."""
     return _WORD.findall(text.casefold())

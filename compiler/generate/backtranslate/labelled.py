@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,11 @@ def labelled(path: Path, source: str, target: str, label: str, threshold: float)
             if name not in row:
                 hint = f"A row has the instruction ({source}), its answer ({target}) and what people said ({label})."
                 raise DataError(f"{where}: no column {name!r}", hint=hint)
+        for name in (source, target):
+            if not isinstance(row[name], str) or not row[name].strip():
+                raise DataError(f"{where}: {name!r} is no text: {short(row[name])}", hint="Leave such rows out.")
         good, score = _good(row[label], threshold, where)
-        yield Labelled(str(row[source]), str(row[target]), good, score)
+        yield Labelled(row[source], row[target], good, score)
 
 
 def _good(said: Any, threshold: float, where: str) -> tuple[bool, float | None]:
@@ -77,13 +80,19 @@ def _good(said: Any, threshold: float, where: str) -> tuple[bool, float | None]:
     return score >= threshold, score
 
 
-async def measure(curator: Curator, rows: Iterator[Labelled], examples: str, threshold: float) -> Json:
+async def measure(curator: Curator, rows: Iterator[Labelled], shown: Callable[[str], str], threshold: float) -> Json:
     """What the judge is worth: precision, recall and agreement, each with a 95% interval (Wilson).
 
     A pair without a score is not kept, so it counts as refused. Memory holds a few numbers a pair.
+
+    Args:
+        curator: Asks the judge.
+        rows: The pairs.
+        shown: Examples for the judge that do not have a certain answer.
+        threshold: Score from which on a pair is kept.
     """
     found: list[tuple[bool, float | None, float | None]] = []
-    async with aclosing(_scored(curator, rows, examples)) as done:
+    async with aclosing(_scored(curator, rows, shown)) as done:
         async for pair, score in done:
             found.append((pair.good, score, pair.score))
     kept = [good for good, score, _ in found if score is not None and score >= threshold]
@@ -107,10 +116,10 @@ def _share(name: str, count: int, of: int) -> Json:
 
 
 async def _scored(
-    curator: Curator, rows: Iterator[Labelled], examples: str
+    curator: Curator, rows: Iterator[Labelled], shown: Callable[[str], str]
 ) -> AsyncGenerator[tuple[Labelled, float | None]]:
     async def work(pair: Labelled) -> tuple[Labelled, float | None]:
-        return pair, (await curator.judge(pair.instruction, pair.answer, examples)).score
+        return pair, (await curator.judge(pair.instruction, pair.answer, shown(pair.answer))).score
 
     async with aclosing(ordered(work, rows, limit=curator.bench.concurrency)) as done:
         async for item in done:

@@ -37,6 +37,7 @@ from ....errors import UsageError
 from ....records import Json
 from ....signatures.task import Task
 from ..base import Bench, Dropped, Made
+from ..revise.answers import is_text
 from .candidates import Cut
 from .documents import place_of
 from .examples import WEB
@@ -180,7 +181,7 @@ class Backtranslate:
 
 def _text(kind: str, named: str | None, names: list[str], types: dict[str, Any], option: str) -> str:
     """The field that is named, or the first of the names that is a text."""
-    texts = [name for name in names if types[name] in {str, Any}]
+    texts = [name for name in names if is_text(types[name])]
     if named is None and texts:
         return texts[0]
     if named is None:

@@ -10,6 +10,7 @@ from ...keep.jsontext import clean
 from ...verify.asking import NoJudgmentError, check_reason, heads, refuses
 from ...verify.base import Answer
 from ...verify.rating import number
+from .filters import words_of
 
 LOW, HIGH = 1.0, 5.0
 """The scale."""
@@ -64,7 +65,7 @@ def instruction_in(answer: Answer, text: str) -> str:
 
 def repeats(said: str, text: str) -> bool:
     """Whether an instruction holds many words of a text in a row, or is its beginning."""
-    words, given = said.casefold().split(), f" {' '.join(text.casefold().split())} "
+    words, given = words_of(said), f" {' '.join(words_of(text))} "
     if len(words) < _RUN:
         return len(words) > 3 and given.startswith(f" {' '.join(words)} ")
     return any(f" {' '.join(words[n : n + _RUN])} " in given for n in range(len(words) - _RUN + 1))

@@ -108,10 +108,11 @@ class Rounds:
     labelled: Callable[[], Iterator[Labelled]] | None = None
 
     def __post_init__(self) -> None:
-        seeds = Draw(self.bench.seed, self.method.examples)
-        seed_pairs(self.bench.seeds, self.fields.source, self.fields.target, seeds)
+        seeds = Draw(self.bench.seed, self.method.examples + 1)  # one more, for no pair is its own example
+        known = (seed for seed in self.bench.seeds if not self.bench.held_out(seed))
+        seed_pairs(known, self.fields.source, self.fields.target, seeds)
         self._seeds, self._kept = seeds.pairs, list[Pair]()
-        self._backward = with_demos(self.method.program.backward, self._seeds)
+        self._backward = with_demos(self.method.program.backward, self._seeds[: self.method.examples])
         self._curator = Curator(
             self.bench, self.method.program.curate, self.method.judge, self.method.samples, self.method.retries
         )
@@ -142,7 +143,7 @@ class Rounds:
     ) -> AsyncGenerator[Made | Dropped]:
         """Score all pairs with the examples of the round; draw those of the next."""
         await self._measure(number)
-        next_kept = Draw(self.bench.seed, self.method.examples + 1)  # one more, for no pair is its own example
+        next_kept = Draw(self.bench.seed, self.method.examples + 1)
         told = _Told()
         async with aclosing(ordered(self._work(number), source, limit=self.bench.concurrency)) as done:
             async for found, judged in done:
@@ -161,23 +162,29 @@ class Rounds:
             self.method.notes.setdefault("curation", {})[f"round {number}"] = told.figures()
 
     def _work(self, number: int) -> Callable[[Any], Awaitable[tuple[Proposed | Dropped, Judged]]]:
-        examples = self._shown()
+        shown_to = self._shown()
 
         async def work(item: Candidate | Proposed | Dropped) -> tuple[Proposed | Dropped, Judged]:
             pair = await self._propose(item) if isinstance(item, Candidate) else item
             if isinstance(pair, Dropped):
                 return pair, Judged()
-            own = number > 1 and any(kept.number == pair.number for kept in self._kept)
-            judged = await self._curator.judge(
-                pair.instruction, pair.text, self._shown(pair.number) if own else examples
-            )
+            judged = await self._curator.judge(pair.instruction, pair.text, shown_to(pair.text))
             pair.scores.append(judged.score)
             return pair, judged
 
         return work
 
-    def _shown(self, without: int = -1) -> str:
-        return shown(chosen(self._seeds, self._kept, self.method.examples, without))
+    def _shown(self) -> Callable[[str], str]:
+        """Examples for the judge of an answer; they are the same for all that are none of them."""
+        answers = {pair.answer.strip() for pair in (*self._seeds, *self._kept)}
+        same = shown(chosen(self._seeds, self._kept, self.method.examples))
+
+        def shown_to(answer: str) -> str:
+            if answer.strip() not in answers:
+                return same
+            return shown(chosen(self._seeds, self._kept, self.method.examples, answer))
+
+        return shown_to
 
     async def _propose(self, candidate: Candidate) -> Proposed | Dropped:
         """Ask for the instruction of a candidate."""

@@ -1,4 +1,4 @@
-"""Numbers in a text, in figures or in words, with their units; dates, times, days, ordinals, parts and signs."""
+"""Numbers in a text, in figures or in words, with their units; dates, times, days, ordinals, parts, signs and codes."""
 
 from __future__ import annotations
 
@@ -66,6 +66,13 @@ _DATE = re.compile(r"\b\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b")
 TIME = re.compile(r"\b(\d{1,2})(?:[:.](\d{2}))?\s*([ap])\.?\s?m\b\.?|\b(\d{1,2}):(\d{2})\b", re.IGNORECASE)
 _DASH = re.compile(r"(?<=\d)\s*[-–−]\s*(?=[$€£¥₹]?\d)")
 _SIGN = re.compile(r"(?<=\d)\s*([+*/×÷=<>^])\s*(?=[$€£¥₹]?\d)")
+_TIMES = re.compile(r"(?<=\d)(?<!(?<!\d)0)\s*x\s*(?=\d)", re.IGNORECASE)  # 10x10, and not 0x10
+_COMPARED = re.compile(r"([<>≤≥±≈]=?)\s*(?=[$€£¥₹]?\d)|(?<=\d)(\+)(?!\s*[$€£¥₹]?\d)")
+_BEHIND = re.compile(r"(?<![\w$€£¥₹.,])(\d[\d.,]*)\s?([$€£¥₹])(?!\s?\d)")
+_MINUS = re.compile(r"\bminus\s+(?=[$€£¥₹]?\d)", re.IGNORECASE)
+_CODE = re.compile(r"(?<![^\W_])(?:[^\W\d_]+\d|\d+[^\W\d_]+\d|\d{201})\w*(?:\.\d+)*")
+"""Letters with figures behind them, such as the version ``v2.3.4`` or ``0x1f``; and what is too long for a number."""
+
 _HUNDRED = re.compile(r"(?<![\w.,])(\d{1,9})[ -]hundred\b")
 _CALENDAR = re.compile(
     r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|april|june|july|august|september|october|november"
@@ -85,7 +92,10 @@ def numbers(text: str) -> list[str]:
     text, times = _taken(text, TIME, _time)
     text, places = _taken(text, _ORDINAL, lambda match: f"place {match[1] or ORDER[match[2].casefold()]}")
     text, parts = _taken(text, _PART, lambda match: PARTS[match[0].casefold()])
+    text = _MINUS.sub("-", _TIMES.sub(" × ", text))
     signs = [f"sign {match[1]}" for match in _SIGN.finditer(text)]
+    signs += [f"sign {match[1] or match[2]}" for match in _COMPARED.finditer(text)]
+    signs += [f"code {match[0].casefold()}" for match in _CODE.finditer(text)]
     days = [match[1].casefold() for match in _CALENDAR.finditer(text)]
     return [*_figures(text), *moments, *times, *days, *places, *parts, *signs]
 
@@ -122,7 +132,7 @@ def _values(words: Sequence[str]) -> Iterator[int]:
 def _figures(text: str) -> list[str]:
     """Numbers with their units. A dash between two of them is no minus, and a unit may stand without a space."""
     text = _SPELLED.sub(_in_figures, text.casefold())
-    text = _HUNDRED.sub(r"\g<1>00", text)
+    text = _BEHIND.sub(r"\2\1", _HUNDRED.sub(r"\g<1>00", text))
     for pattern, instead in ((_DASH, "  "), (_SIGN, "  "), (_GLUED, r"\1 ")):
         text = pattern.sub(instead, text)
     return [f"{found.value}{_unit(found.unit.casefold())}" for found in in_figures(text)]

@@ -21,10 +21,14 @@ from .amounts import ORDER, PARTS, TIME, WORDS, numbers
 
 _SPACE = re.compile(r"[^\S\n]+")
 _FENCE, _TICKS = re.compile(r"```.*?```", re.DOTALL), re.compile(r"`([^`\n]+)`")
-_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
+_LINK = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"]+|(?<![\w@#&])[@#]\w+"
+    r"|(?<![\w@.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,9}\.(?:com|org|net|edu|gov|io)\b[^\s<>\"]*", re.IGNORECASE,
+)  # fmt: skip
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-_QUOTED = re.compile(r"\"([^\"\n]{1,300})\"|“([^”\n]{1,300})”|«([^»\n]{1,300})»")
+_QUOTED = re.compile(r"\"([^\"\n]{1,300})\"|“([^”\n]{1,300})”|«([^»\n]{1,300})»|„([^“”\n]{1,300})[“”]")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_JOINT = re.compile(r"[\W_]+")
 _BREAK = re.compile(r"[.!?:;\n\"“”«»()\[\]…•*-]\s*$|^\s*$")
 _DENY = """
 not no never none nobody nothing nowhere neither nor without cannot cant dont wont isnt arent wasnt werent doesnt didnt
@@ -131,15 +135,16 @@ def _names(before: str, after: str) -> str:
     old, new = list(_WORD.finditer(before)), list(_WORD.finditer(after))
     old_words, new_words = [_base(match[0]) for match in old], [_base(match[0]) for match in new]
     sure_old, sure_new = _sure(before, old), _sure(after, new)
-    if lost := [name for name in sure_old if name not in new_words]:
-        return f"{lost[0]!r} is gone"
-    if added := [name for name in sure_new if name not in old_words and not _is_joined(name, before)]:
-        return f"{added[0]!r} is new"
-    known = frozenset(old_words)
+    known, written = frozenset(old_words), frozenset(new_words)
+    if lost := next((name for name in sure_old if name not in written), None):
+        return f"{lost!r} is gone"
+    joined = _JOINT.sub("", before.casefold())  # a name may stand there in several words, or as a part of one
+    if added := next((name for name in sure_new if name not in known and name not in joined), None):
+        return f"{added!r} is new"
     for word in _beginning(after, new):
         if word not in known and word not in _STARTS and not _similar(word, known):
             return f"{word!r} is new"
-    names = (frozenset(sure_old) | frozenset(sure_new)) & known & frozenset(new_words)
+    names = (frozenset(sure_old) | frozenset(sure_new)) & known & written
     one, other = _order(old_words, names), _order(new_words, names)
     return "" if one == other else f"in another order, or not as often: {_differ(one, other)}"
 
@@ -173,11 +178,6 @@ def _begins(text: str, word: re.Match[str]) -> bool:
 def _base(word: str) -> str:
     """A name as it is compared: ``Nando's`` and ``nandos`` are one."""
     return word.casefold().replace("'", "").removesuffix("s")
-
-
-def _is_joined(name: str, text: str) -> bool:
-    """Whether a name stands in a text in several words, or as a part of one."""
-    return name in re.sub(r"[\W_]+", "", text.casefold())
 
 
 def _similar(word: str, known: frozenset[str]) -> bool:

@@ -5,8 +5,8 @@ the meaning survived: by the rules of ``meaning``, which need no model; by the t
 if asked for, by the program, which has to find the same label as before, and by a judge. Both versions are kept, the
 person's as it was. The levels follow from what is recorded: ``written`` by a person, and changed by an LM or by none.
 
-Only texts are cleaned. Labels of a closed set, numbers and lists never are. Whether people wrote the rows, nobody can
-tell from them: that is said by whoever gives them to this method.
+Only texts are cleaned. Labels of a closed set, numbers, lists and outputs of one word never are. Whether people wrote
+the rows, nobody can tell from them: that is said by whoever gives them to this method.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ....records import BORN, METRIC, Example, Json, Step, Usage, Verdict
 from ....signatures.fields import predictors
 from ...verify.asking import ask, unmarked
 from ..base import Bench, Dropped, Made, Provenance, Written, born
+from ..once import once
 from ..revise.answers import is_text
 from .reading import Refused, read, same
 
@@ -45,6 +46,11 @@ class _Row:
     outputs: Json
     parent: str
     stored: bool
+
+    @property
+    def labels(self) -> Json:
+        """The labels; a stored row may have none but its answer."""
+        return {**self.outputs, **self.example.labels} if self.stored else self.example.labels
 
 
 @plain(frozen=True)
@@ -126,10 +132,13 @@ class _Work:
             )
         self._predictor = names[0]
 
-    def seeds(self) -> Iterable[_Row | Dropped]:
+    async def seeds(self) -> AsyncIterator[_Row | Dropped]:
         """Rows whose labels are answers."""
         names = self._task.output_fields
-        for seed in self._bench.seeds:
+        async for seed in once(self._bench, labels=True):
+            if isinstance(seed, Dropped):
+                yield seed
+                continue
             outputs = {
                 name: _answer(seed.labels[name], kind) for name, kind in names.items()
                 if seed.labels.get(name) not in (None, [])
@@ -139,10 +148,14 @@ class _Work:
             else:
                 yield Dropped("no answer in the row", seed.id)
 
-    def stored(self) -> Iterable[_Row]:
+    def stored(self) -> Iterable[_Row | Dropped]:
         """Answers of the store that people wrote, and no machine has changed."""
         for trace in self._bench.stored(passed=True):
-            if trace.origin == "written" and not trace.lm:
+            if trace.origin != "written" or trace.lm:
+                continue
+            if self._bench.held_out(trace.example):
+                yield Dropped("held out", trace.id, "the task chooses or proves by it")
+            else:
                 yield _Row(trace.example, dict(trace.prediction or {}), trace.id, stored=True)
 
     async def row(self, row: _Row | Dropped) -> tuple[list[Made | Dropped], Stop | None]:
@@ -172,20 +185,24 @@ class _Work:
             Refused: There is nothing to clean, it cannot be done, or the meaning is not the same.
         """
         inputs = await self._all(row.example.inputs, self._texts.get("inputs", ()))
-        names = [name for name in self._texts.get("outputs", ()) if not isinstance(row.example.labels.get(name), list)]
+        names = [
+            name for name in self._texts.get("outputs", ())
+            if not isinstance(row.example.labels.get(name), list)
+            and len(str(row.outputs.get(name)).split()) > 1  # one word is a label, whatever the type says
+        ]  # fmt: skip
         outputs = await self._all(row.outputs, names)
         done = [*inputs, *outputs]
         if not any(one.before != one.after for one in done):
             raise Refused("nothing to clean")
         evidence: Json = {"rules": "meaning", "cleaned": [one.field for one in done if one.before != one.after]}
         verdicts = [born("meaning", passed=True, evidence=evidence)]
+        made = self._made(row, inputs, outputs, verdicts)
+        if outputs and self._task.metric is not None:  # first what costs nothing
+            await self._against_the_label(row, made)
         if self._is.judge:
             verdicts.append(await self._judged(done))
-        made = self._made(row, inputs, outputs, verdicts)
-        if self._is.predict and inputs:
+        if self._is.predict and any(one.before != one.after for one in inputs):
             evidence["label"] = await self._predicted(row, made)
-        if outputs and self._task.metric is not None:
-            await self._against_the_label(row, made)
         return made
 
     async def _all(self, values: Json, names: Iterable[str]) -> list[_Cleaned]:
@@ -259,10 +276,10 @@ class _Work:
             Refused: It does not.
         """
         about = Provenance("predict", row.parent)
-        before = await self._bench.verify(Made(row.example, about, new=False))
+        before = await self._bench.verify(Made(Example(row.example.inputs, row.labels), about, new=False))
         if before.outcome != "passed":
             return "not found on the original either"
-        after = await self._bench.verify(Made(Example(made.example.inputs, row.example.labels), about, new=False))
+        after = await self._bench.verify(Made(Example(made.example.inputs, row.labels), about, new=False))
         if after.outcome != "passed":
             raise Refused("another label is predicted", str(after.prediction))
         return "found on both"
@@ -275,8 +292,7 @@ class _Work:
         """
         answer = cast("Written", made.answer)
         about = Provenance("compare", row.parent)
-        labels = {**row.outputs, **row.example.labels}  # a stored row may have no labels but its answer
-        trace = await self._bench.verify(Made(Example(made.example.inputs, labels), about, answer, new=False))
+        trace = await self._bench.verify(Made(Example(made.example.inputs, row.labels), about, answer, new=False))
         verdict = next((verdict for verdict in trace.verdicts if verdict.verifier == METRIC), None)
         if verdict is not None and not verdict.passed:
             raise Refused("metric finds another answer", verdict.error or verdict.feedback)

@@ -70,8 +70,10 @@ class Evolver:
         self._operations = options.operations.split(",")
         self._words = f"{min(10, options.words)} to {options.words}"
 
-    async def chain(self, seed: Example) -> tuple[list[Made | Dropped], Stop | None]:
+    async def chain(self, seed: Example | Dropped) -> tuple[list[Made | Dropped], Stop | None]:
         """All epochs of a seed; where something ends the run, what there was before that."""
+        if isinstance(seed, Dropped):
+            return [seed], None
         text = seed.inputs.get(self._field)
         if not isinstance(text, str) or not text.strip():
             return [Dropped("no text to evolve", seed.id, f"the input {self._field!r} is empty or no text")], None

@@ -32,6 +32,8 @@ from pydantic.dataclasses import dataclass
 from ....aio import ordered
 from ....errors import UsageError
 from ..base import Bench, Dropped, Made
+from ..once import once
+from ..revise.answers import is_text
 from .chain import Evolver
 from .prompts import OPERATIONS
 
@@ -86,7 +88,7 @@ class Evolve:
             Stop: See ``Generator``.
         """
         evolver = Evolver(self, bench, self._text_input(bench), self._text_output(bench))
-        async with aclosing(ordered(evolver.chain, bench.seeds, limit=bench.concurrency)) as chains:
+        async with aclosing(ordered(evolver.chain, once(bench, labels=True), limit=bench.concurrency)) as chains:
             async for items, stop in chains:
                 for item in items:
                     yield item
@@ -95,7 +97,7 @@ class Evolve:
 
     def _text_input(self, bench: Bench) -> str:
         """The input that evolves."""
-        texts = [name for name, kind in bench.task.input_fields.items() if kind in {str, Any}]
+        texts = [name for name, kind in bench.task.input_fields.items() if is_text(kind)]
         name = self.field if self.field is not None else next(iter(texts), None)
         if name is None or name not in texts:
             missing = "no input that is a text" if name is None else f"no input {name!r} that is a text"
@@ -110,4 +112,4 @@ class Evolve:
             hint = f"Its outputs are {', '.join(outputs)}."
             raise UsageError(f"--set answer={self.answer}: the program has no such output", hint=hint)
         name = self.answer if self.answer is not None else next(reversed(outputs), None)
-        return name if name is not None and outputs[name] in {str, Any} else None
+        return name if name is not None and is_text(outputs[name]) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field as plain_field
@@ -22,8 +22,9 @@ from ....records import Candidate, Example, Json, Trace
 from ....signatures.program import apply
 from ...emit.artifact import save_state
 from ..base import Bench, Dropped, Made, Provenance
+from ..once import once
 from . import words
-from .pool import Pool, Setting, number
+from .pool import Pool, Setting
 from .report import Round, gained, short
 from .rewards import Crediting, Way
 from .train import Spool, Trainer
@@ -179,7 +180,7 @@ class _Loop:
             return [replace(made, verdicts=said) for made, said in zip(tried, credit, strict=True)], traces
 
         limit = max(1, bench.concurrency // method.attempts)
-        async with aclosing(ordered(attempts, self._seeds(), limit=limit, window=2 * limit)) as done:
+        async with aclosing(ordered(attempts, once(bench), limit=limit, window=2 * limit)) as done:
             async for item in done:
                 if isinstance(item, Dropped):
                     yield item
@@ -189,20 +190,6 @@ class _Loop:
                 self._keep(traces)
                 for made in tried:
                     yield made
-
-    def _seeds(self) -> Iterator[Example | Dropped]:
-        """Each seed once, but for those that are held out."""
-        seen: set[int] = set()
-        for seed in self.bench.seeds:
-            if self.bench.held_out(seed):
-                yield Dropped(
-                    "held out", seed.source or seed.id, "its input is among the rows to choose or to prove by"
-                )
-            elif number(seed) in seen:
-                yield Dropped("the same input twice", seed.source or seed.id)
-            else:
-                seen.add(number(seed))
-                yield seed
 
     def _made(self, now: Setting, seed: Example, at: int, attempt: int) -> Made:
         lm = now.lm or self.bench.writer

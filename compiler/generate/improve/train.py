@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -64,6 +65,8 @@ class Trainer:
         if not words:
             raise UsageError("the trainer is an empty command", hint="Leave it out, or name a program.")
         Choices(format=self.format, kind="sft").check()
+        if "{" not in words[0] and shutil.which(words[0]) is None:
+            raise _missing(words[0], "there is no such program")
 
     async def __call__(self, task: Task, candidate: Candidate, spool: Spool, round_number: int) -> str | None:
         """Train on the spooled traces; answers the LM's name, or None where there is no row to train on.
@@ -126,8 +129,7 @@ class Trainer:
                     *words, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
                 )
         except OSError as error:
-            hint = "Name a program that is there, by its path if need be."
-            raise UsageError(f"the trainer {words[0]!r} cannot be started: {error.strerror}", hint=hint) from error
+            raise _missing(words[0], error.strerror) from error
 
     def _lm(self, printed: str, places: dict[str, str]) -> str:
         if self.lm_after is not None:
@@ -194,6 +196,11 @@ def _write(path: Path, facts: Json) -> None:
         raise OutputError(
             f"Cannot write {path}: {error.strerror}", hint="Give --set models= another folder."
         ) from error
+
+
+def _missing(program: str, why: str | None) -> UsageError:
+    hint = "Name a program that is there, by its path if need be."
+    return UsageError(f"the trainer {program!r} cannot be started: {why}", hint=hint)
 
 
 def _end(path: Path) -> str:

@@ -20,7 +20,7 @@ from ...verify.base import ASKING, Answer, Place
 from .leaks import Mode, leaks
 from .quotas import by_label, label_field, members
 from .survey import Shown, Survey, counted
-from .writing import NoInputError, Writing, writer
+from .writing import INSTRUCTIONS, NoInputError, Writing, writer
 
 if TYPE_CHECKING:
     import dspy
@@ -71,8 +71,9 @@ def _calls(task: Task, rows: Sequence[Any], each: int, seed: str) -> list[Json]:
     for target in by_label(name, task.output_fields[name], dict.fromkeys(counted(survey, known), each)):
         for number in range(each):
             rng = random.Random(f"{seed}/{target.name}/{number}")
-            inputs = writing.inputs(target, *survey.draw(target.name, rng, 3, 3))
-            made.append({**inputs, "wanted": target.outputs, "number": number})
+            same, others = survey.draw(target.name, rng, 3, 3)
+            row = {"wanted": target.outputs, "number": number, "shown": [seed.text for seed in (*same, *others)]}
+            made.append({**writing.inputs(target, same, others), **row})
     return made
 
 
@@ -99,7 +100,7 @@ class RoundTrip:
     def fingerprints(self) -> Sequence[str]:
         """Version by the forward program and all that decides."""
         forward = program_fingerprint(self.forward), base_candidate(self.forward).id
-        return [fingerprint(self.name, 1, *forward, self.leak, sorted(self.known))]
+        return [fingerprint(self.name, 2, *forward, self.leak, sorted(self.known))]
 
     def calls(self, rollout: float) -> float:
         """One prediction."""
@@ -144,10 +145,10 @@ class _Bound:
         """Nothing is open."""
 
     def _inputs(self, trace: Trace, example: Example, wanted: Json) -> Json:
-        declared, given = self.declared, example.inputs
-        shown = [Shown("an example", text, "") for text in f"{given['examples']}\n\n{given['others']}".split("\n\n")]
+        declared = self.declared
+        shown = [Shown("an example", text, "") for text in example.labels["shown"]]
         answer = Answer(trace.prediction, None, None, Usage(), trace.lm)
-        inputs = self._writing.read(answer, shown, "")
+        inputs = self._writing.read(answer, shown, INSTRUCTIONS)
         if leaks(self._writing.shown(inputs), wanted, declared.leak):
             raise NoInputError("gives the output away")
         if Example(inputs).input_id in declared.known:

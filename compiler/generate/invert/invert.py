@@ -131,7 +131,8 @@ class Invert:
             raise UsageError(f"--set {' and '.join(given)} say each what is wanted", hint=_WAYS)
         task = bench.task
         if self.outputs is not None:
-            next(from_file(self.outputs, task))  # what cannot be read is told before anything is asked
+            for _ in from_file(self.outputs, task):
+                pass  # what cannot be read is told before anything is asked
             survey = Survey(None, None, bench.seed)
             survey.read(bench.seeds, task.output_fields, writing.shown)
             return survey, from_file(self.outputs, task)

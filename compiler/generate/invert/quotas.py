@@ -36,7 +36,7 @@ class Target:
     """An output that inputs are wanted for.
 
     Attributes:
-        name: What tables and the ledger call it.
+        name: The label, or the outputs as a text.
         outputs: Values by output field: what the inputs have to lead to.
         labels: What the example gets: the outputs, and other columns of their row, for the metric.
         count: Inputs that are wanted.
@@ -144,11 +144,13 @@ def label_field(task: Task, given: str | None) -> str:
 
 def members(kind: Any) -> dict[str, Any] | None:
     """The labels of a type that has few values, by their text, as JSON; None where any value will do."""
-    if get_origin(kind) is Annotated or get_origin(kind) in (Union, UnionType):
-        several = [members(arg) for arg in get_args(kind) if arg is not NoneType][:1]
-        return several[0]
+    if get_origin(kind) is Annotated:
+        return members(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        inner = [arg for arg in get_args(kind) if arg is not NoneType]
+        return members(inner[0]) if len(inner) == 1 else None
     if get_origin(kind) is Literal:
-        return {str(jsonable(arg)): jsonable(arg) for arg in get_args(kind)}
+        return {str(jsonable(arg)): jsonable(arg) for arg in get_args(kind) if arg is not None}
     if kind is bool:
         return {"true": True, "false": False}
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -173,7 +175,7 @@ def by_label(field: str, kind: Any, quotas: Mapping[str, int]) -> list[Target]:
     found = []
     for label, count in quotas.items():
         name = label if known is None else str(_find(label, known))
-        value = _open(field, label, kind) if known is None else known[name]
+        value = open_value(field, label, kind) if known is None else known[name]
         found.append(Target(name, {field: value}, {field: value}, count))
     names = [target.name for target in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -181,8 +183,12 @@ def by_label(field: str, kind: Any, quotas: Mapping[str, int]) -> list[Target]:
     return [target for target in found if target.count]
 
 
-def _open(field: str, label: str, kind: Any) -> Any:
-    """The value of a type that any value will do for: the text itself, or JSON."""
+def open_value(field: str, label: str, kind: Any) -> Any:
+    """The value of a type that any value will do for: the text itself, or JSON.
+
+    Raises:
+        UsageError: The type has no such value.
+    """
     if kind in (str, Any):
         return label
     try:
@@ -258,7 +264,7 @@ def from_file(path: Path, task: Task) -> Iterator[Target]:
     outputs = task.output_fields
     validator = Validator([], {name: kind for name, kind in task.example_types.items() if name in outputs})
     for place, (row, where) in enumerate(read_rows(path), 1):
-        count = row.get(COUNT, 1) if COUNT not in outputs else 1
+        count = _count(row.get(COUNT, 1)) if COUNT not in outputs else 1
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise DataError(f"{where}: {COUNT} is {short(count)}", hint="Give a whole number of 1 or more.")
         kept = {name: value for name, value in row.items() if name not in task.input_fields}
@@ -269,6 +275,11 @@ def from_file(path: Path, task: Task) -> Iterator[Target]:
         if not wanted:
             raise DataError(f"{where}: no output of the program is in it", hint=f"It has {', '.join(outputs)}.")
         yield Target(shown_outputs(wanted), wanted, labels, count, is_label=False, place=place)
+
+
+def _count(given: object) -> object:
+    """A number as it is; CSV gives it as text."""
+    return int(given) if isinstance(given, str) and given.strip().isdecimal() else given
 
 
 def shown_outputs(outputs: Mapping[str, Any]) -> str:

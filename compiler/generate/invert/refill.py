@@ -12,8 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ....aio import ordered
-from ....records import Example, Json, Trace, Verdict, canonical_json
+from ....records import BORN, METRIC, Example, Json, Trace, Verdict, canonical_json
 from ....signatures.program import base_candidate
+from ....signatures.values import clip
 from ..base import Bench, Dropped, Made, Provenance, born
 from .leaks import Mode, leaks
 from .quotas import Target
@@ -27,6 +28,7 @@ BACK = "round trip"
 """Name of the method's own verdict, where the task has no metric: the prediction is the output."""
 
 _AT_ONCE = 1_024  # targets that are refilled together; more of them come from files, and are never held all at once
+_NAME = 80  # characters of an output in its name
 _TOLD = 200  # targets that the notes tell one by one
 
 
@@ -49,6 +51,12 @@ class Label:
     kept: int = 0
     dry: int = 0
     why: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def name(self) -> str:
+        """What tables and the ledger call it: a label, or the beginning of an output with its row in the file."""
+        target = self.target
+        return f"{clip(target.name, _NAME)} (row {target.place})" if target.place else target.name
 
     def lacking(self, patience: int) -> int:
         """How many to ask for now: what is missing, and no more than may come to nothing in a row."""
@@ -75,7 +83,7 @@ class Slot:
     @property
     def item(self) -> str:
         """What the ledger calls it."""
-        return f"{self.label.target.name} #{self.number + 1}"
+        return f"{self.label.name} #{self.number + 1}"
 
 
 Attempt = tuple[Slot, Made | Dropped, Trace | None]
@@ -121,7 +129,7 @@ class Refill:
         self._sums["outputs"] += 1
         self._sums["wanted"] += target.count
         if len(self._table) < _TOLD:
-            self._table[target.name] = made
+            self._table[made.name] = made
         return made
 
     async def _fill(self, labels: Sequence[Label]) -> AsyncGenerator[Made | Dropped]:
@@ -148,8 +156,7 @@ class Refill:
             else:
                 self._made[number] = slot.round
         kept = trace is not None and trace.outcome == "passed"
-        why = item.rule if isinstance(item, Dropped) else (trace and trace.reason) or BACK
-        slot.label.take(None if kept else why)
+        slot.label.take(None if kept else item.rule if isinstance(item, Dropped) else _refused(trace))
         self._sums["asked"] += 1
         self._sums["kept"] += kept
         return item
@@ -207,6 +214,14 @@ def _in_turn(labels: Sequence[Label], patience: int, number: int) -> Iterator[Sl
 
 def _known(slot: Slot) -> Dropped:
     return Dropped("input known already", slot.item)
+
+
+def _refused(trace: Trace | None) -> str:
+    """Why an input is not kept: the prediction is another output, or what else failed or refused it."""
+    if trace is None or trace.reason is not None:
+        return str(trace and trace.reason)
+    verifier = next((verdict.verifier for verdict in trace.verdicts if not verdict.passed), METRIC)
+    return BACK if verifier in {METRIC, f"{BORN}{BACK}"} else verifier
 
 
 def _review(wanted: Json, prediction: Json) -> list[Verdict]:

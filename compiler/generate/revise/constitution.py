@@ -52,7 +52,7 @@ def read_constitution(path: Path = DEFAULT) -> Sequence[Principle]:
 def _principle(path: Path, number: int, given: str) -> Principle:
     text, *rest = _REQUEST.split(given)
     names, asked = [name.lower() for name in rest[::2]], [request.strip() for request in rest[1::2]]
-    if not text.strip() or not all(asked) or len(set(names)) < len(names):
+    if not any(map(str.isalnum, text)) or not all(asked) or len(set(names)) < len(names):
         raise DataError(f"{path}, principle {number}: {short(given)} lacks something, or says it twice", hint=_WRITE)
     requests = dict(zip(names, asked, strict=True))
     text = text.strip()

@@ -173,7 +173,7 @@ class Labeller:
     async def _ask(self, texts: Json, attempt: int, label: Label, *, tokens: bool = False) -> Answer:
         settings = {**self.lm_args, **ASKED} if tokens else self.lm_args
         lm = self.lm
-        if lm is not None and not isinstance(lm, str):  # an object brings its own settings
+        if hasattr(lm, "copy"):  # an object brings its own settings
             lm = self._lms.setdefault(tokens, lm.copy(**settings))
         answer = await self.bench.ask(self.program, texts, attempt=attempt, lm=lm, lm_args=settings or None)
         label.lm, label.usage = answer.lm, label.usage + answer.usage

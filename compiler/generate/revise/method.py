@@ -39,6 +39,7 @@ from ....errors import Stop
 from ....records import PREFERRED, Example, Json, Trace, Usage, Verdict, fingerprint
 from ...verify.asking import shown, unmarked
 from ..base import Bench, Dropped, Made, Provenance, Written
+from ..once import once
 from .answers import revised, text_field, text_of
 from .constitution import DEFAULT, Principle, read_constitution
 from .labels import Labeller
@@ -106,9 +107,11 @@ class Revise:
         Raises:
             DataError: It cannot be read.
         """
-        made = self if self.constitution is None else replace(self, constitution=folder / self.constitution)
-        made.program = self.program
-        assert made.principles
+        made = self
+        if self.constitution is not None:
+            made = replace(self, constitution=folder / self.constitution.expanduser())
+            made.program = self.program
+        read_constitution(made.constitution or DEFAULT)
         return made
 
     @cached_property
@@ -124,7 +127,7 @@ class Revise:
             Stop: See ``Generator``.
         """
         work = _Work(self, bench, text_field(bench.task, self.field))
-        async with aclosing(ordered(work.chain, bench.seeds, limit=bench.concurrency)) as chains:
+        async with aclosing(ordered(work.chain, once(bench), limit=bench.concurrency)) as chains:
             async for items, stop in chains:
                 for item in items:
                     yield item
@@ -151,8 +154,10 @@ class _Work:
             method.reasons, method.probabilities,
         )  # fmt: skip
 
-    async def chain(self, seed: Example) -> tuple[list[Made | Dropped], Stop | None]:
+    async def chain(self, seed: Example | Dropped) -> tuple[list[Made | Dropped], Stop | None]:
         """All that becomes of a seed, and what ended it, if something did."""
+        if isinstance(seed, Dropped):
+            return [seed], None
         items: list[Made | Dropped] = []
         try:
             first = await self._rollout(seed, 0, items)

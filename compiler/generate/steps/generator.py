@@ -67,5 +67,5 @@ class Stepwise(Options):
             hint = "Leave out --rows, or --set sheet."
             raise UsageError(f"--rows {bench.wanted} may end it before the sheet can be written", hint=hint)
         if self.n is None and next(bench.stored(), None) is None:
-            hint = "Give --set n=16 to make some, or run limbeck eval or import first."
+            hint = "Give --set n=16 to make some, or the n that made them, or run limbeck eval or import first."
             raise UsageError("the store has no attempts of this task", hint=hint)

@@ -143,7 +143,7 @@ class Options:
             hint = "Give --set labels=COLUMN of the data, or --set file=SHEET that people filled in."
             raise UsageError("labels of people come from a column or from a sheet, one of the two", hint=hint)
         if made.sheet is not None:
-            check_sheet(made.sheet, "--set sheet")
+            check_sheet(made.sheet, "--set sheet=")
         made.judgments, made.model  # noqa: B018  # reads the file, loads the function
         return made
 

@@ -30,6 +30,7 @@ from .scores import p_right
 
 _TRIES = 3
 _WAIT = 0.5  # seconds before the second try; twice as long before the third
+_LATER = (408, 425, 429)  # statuses of a server that is to be asked again, though they say that it was asked wrongly
 _WORDS: tuple[Label, ...] = ("positive", "neutral", "negative")
 _OFF = 1e-6  # what three chances may be off 1 in all, and a chance off its bounds: they come from floating point
 _ADDRESS = "Give an address such as http://localhost:8000/score."
@@ -183,7 +184,7 @@ class Server:
             else:
                 if status < 300:
                     return said
-                if attempt == _TRIES - 1 or 400 <= status < 500:
+                if attempt == _TRIES - 1 or (400 <= status < 500 and status not in _LATER):
                     raise Unlabelled(f"the PRM {self.name} answered with status {status}: {short(said)}", final=False)
             await asyncio.sleep(wait)
             wait *= 2

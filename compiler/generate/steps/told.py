@@ -37,7 +37,7 @@ class Told:
         found = self._accuracy.as_json()
         if self._is.sheet is not None:
             chosen = self._selection.chosen
-            write_sheet(self._is.sheet, [one.item for one in chosen], option="--set sheet")
+            write_sheet(self._is.sheet, [one.item for one in chosen], option="--set sheet=")
             found["rows in the sheet"] = len(chosen)
             found["of them with a wrong answer"] = sum(one.wrong for one in chosen)
         return found

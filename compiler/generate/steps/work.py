@@ -37,17 +37,23 @@ class Problem:
         example: What is attempted.
         stored: Attempts that the store has; empty where they are to be made.
         over: Ids of those that are too many.
+        again: Whether this row was there before.
     """
 
     example: Example
     stored: Sequence[Trace] = ()
     over: Sequence[str] = ()
+    again: bool = False
 
 
 def problems(bench: Bench, most: int, n: int | None) -> Iterator[Problem]:
     """The seeds, or what the store has of each input, by number: the first attempts, so that no more are held."""
     if n is not None:
-        yield from map(Problem, bench.seeds)
+        seen: set[int] = set()
+        for seed in bench.seeds:
+            row = int(seed.id[:16], 16)
+            yield Problem(seed, again=row in seen)
+            seen.add(row)
         return
     for _, traces in groupby(bench.stored(), key=lambda trace: trace.example.input_id):
         ids: list[str] = []
@@ -108,6 +114,9 @@ class Work:
             Stop: The budget has no room for it, or nobody can be asked.
         """
         done = Done(problem.example, [Dropped("over the most attempts", one) for one in problem.over])
+        if problem.again:
+            done.items.append(Dropped("same row twice", problem.example.id))
+            return done
         stored, held_out = bool(problem.stored), self._bench.held_out(problem.example)
         if held_out and self._is.held_out == "drop":
             ids = [trace.id for trace in problem.stored] or [problem.example.id] * (self._is.n or 0)

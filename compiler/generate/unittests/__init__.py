@@ -38,6 +38,7 @@ from ...verify.execute import Execute
 from ...verify.execute.reading import TESTS
 from ...verify.registry import verifiers_of
 from ..base import Bench, Dropped, Made, Provenance, born
+from ..once import once
 from .trial import Trial, Tried, distinct, trial, with_tests
 from .written import Unreadable, read_tests, writing
 
@@ -87,7 +88,7 @@ class UnitTests:
         made = trial(options, options.tests if isinstance(options.tests, str) else TESTS[0])
         try:
             work = _Work(self, bench, made, options.field or next(reversed(task.output_fields)))
-            async with aclosing(ordered(work.of, bench.seeds, limit=bench.concurrency)) as done:
+            async with aclosing(ordered(work.of, once(bench), limit=bench.concurrency)) as done:
                 async for items in done:
                     for item in items:
                         yield item
@@ -101,8 +102,10 @@ class _Work:
     def __init__(self, method: UnitTests, bench: Bench, made: Trial, output: str) -> None:
         self.method, self.bench, self.trial, self.output = method, bench, made, output
 
-    async def of(self, seed: Example) -> list[Made | Dropped]:
+    async def of(self, seed: Example | Dropped) -> list[Made | Dropped]:
         """Everything that comes of it."""
+        if isinstance(seed, Dropped):
+            return [seed]
         columns = {**seed.inputs, **seed.labels}
         known = next((name for name in (self.trial.column, *self._others()) if columns.get(name)), None)
         if known is not None:

@@ -25,9 +25,11 @@ from pydantic import ConfigDict, Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from ....aio import ordered
-from ....records import Example, Json
+from ....errors import UsageError
+from ....records import Json
 from ...verify.judge import predictor
 from ..base import Bench, Dropped, Made
+from ..once import once
 from .teacher import Teacher
 
 OWN = """\
@@ -82,38 +84,27 @@ class Weak:
 
     def __post_init__(self) -> None:
         inputs = {"request": "What is to be labelled", "labels": "The labels, one a line"}
-        self.program = predictor(OWN, inputs, {"label": "One of the labels"})
+        self.program = self._declared = predictor(OWN, inputs, {"label": "One of the labels"})
         self.notes = {}
 
     async def generate(self, bench: Bench) -> AsyncIterator[Made | Dropped]:
         """Label each seed.
 
         Raises:
-            UsageError: The task has no such output, or its labels have to be known and are not.
+            UsageError: The task has no such output, or its labels have to be known and are not; or prompts were
+                compiled for the method's own program, which is not asked.
             Stop: See ``Generator``.
         """
+        if self.prompt == "task" and self.program is not self._declared:
+            raise UsageError("--prompts are for the method's own program, which is not asked", hint="--set prompt=own")
         self.notes = {}
         teacher, tally = Teacher.make(self, bench), _Tally()
-        async with aclosing(ordered(teacher.label, _once(bench), limit=bench.concurrency)) as items:
+        async with aclosing(ordered(teacher.label, once(bench), limit=bench.concurrency)) as items:
             async for item, seed in items:
                 if isinstance(item, Made):
                     tally.add(item, seed.labels.get(teacher.field))
                 yield item
         self.notes = tally.notes()  # of all seeds or none: how many are begun depends on the concurrency
-
-
-async def _once(bench: Bench) -> AsyncIterator[Example | Dropped]:
-    """Seeds, each input once; 8 bytes of each are held."""
-    known: set[int] = set()
-    for seed in bench.seeds:
-        number = int(seed.input_id[:16], 16)
-        if number in known:
-            yield Dropped("input of an earlier seed", seed.id)
-        elif bench.held_out(seed):
-            yield Dropped("held out", seed.id, "the task chooses or proves by it")
-        else:
-            yield seed
-        known.add(number)
 
 
 @plain_dataclass

@@ -10,11 +10,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from ....errors import UsageError
-from ....records import Example, Json, Step
+from ....records import Example, Json
 from ....signatures.program import apply
 from ....signatures.values import clip, restorable, typed_values
 from ...verify.asking import refuses, shown, unmarked
 from ..base import Bench, Dropped, Made, Provenance, Written, born
+from ..invert.quotas import open_value
 from ..probability import ASKED, LOGPROBS, option_probabilities
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Reading:
     label: str = ""
     soft: Mapping[str, float] | None = None
     why: tuple[str, str] | None = None
+
+    @property
+    def label_only(self) -> bool:
+        """Whether an answer came, and not one token of it."""
+        return self.answer.failure is None and not self.answer.logprobs
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Teacher:
             raise UsageError(f"--set field={options.field}: the program has no such output", hint=hint)
         labels = {str(value): value for value in values_of(outputs[field])}
         if options.labels is not None:
-            labels = {label: labels.get(label, label) for label in options.labels}
+            labels = _named(options.labels, labels, field, outputs[field])
         own = options.prompt == "own"
         if own and set(outputs) != {field}:
             raise UsageError(f"the method's own prompt gives a label, and the program has the outputs "
@@ -87,6 +93,8 @@ class Teacher:
             readings.append(reading)
             if reading.soft is not None and self._is_first(reading.answer):
                 break
+            if self.options.confidence == "tokens" and reading.label_only:
+                break  # an LM that gives no tokens gives none the next time
         return self._made(seed, readings), seed
 
     async def _read(self, seed: Example, attempt: int) -> Reading:
@@ -175,18 +183,34 @@ class Teacher:
         answer = reading.answer
         if self.options.prompt == "own":
             return Written({self.field: self.labels[reading.label]}, answer.lm)
-        said = answer.prediction or {}
-        value = self.labels.get(reading.label, said.get(self.field))
-        steps = [_named(step, self.field, value) for step in answer.steps]
-        return Written({**said, self.field: value}, answer.lm, steps=steps)
+        steps = [replace(step, outputs=self._spelled(step.outputs)) for step in answer.steps]
+        return Written(self._spelled(answer.prediction) or {}, answer.lm, steps=steps)
+
+    def _spelled(self, said: Json | None) -> Json | None:
+        """Outputs without DSPy's own, and with the label spelled as labels are; other steps may have another label."""
+        if said is None:
+            return None
+        outputs = {name: value for name, value in said.items() if name != LOGPROBS}
+        given = outputs.get(self.field)
+        if isinstance(given, str) and (label := self._known(given.strip())) is not None:
+            outputs[self.field] = self.labels.get(label, given)
+        return outputs
 
 
-def _named(step: Step, field: str, value: Any) -> Step:
-    """A step without DSPy's own output, whose label is spelled as labels are."""
-    if step.outputs is None:
-        return step
-    outputs = {name: value if name == field else said for name, said in step.outputs.items() if name != LOGPROBS}
-    return replace(step, outputs=outputs)
+def _named(names: Sequence[str], known: Mapping[str, Any], field: str, kind: Any) -> dict[str, Any]:
+    """The labels that the user names, with their values.
+
+    Raises:
+        UsageError: The output cannot have one of them.
+    """
+    if not known:
+        return {name: open_value(field, name, kind) for name in names}
+    by_name = {name.casefold(): name for name in known}
+    found = [name if name in known else by_name.get(name.casefold()) for name in names]
+    if None in found:
+        said = names[found.index(None)]
+        raise UsageError(f"--set labels: {field} has no label {said!r}", hint=f"It has {', '.join(known)}.")
+    return {str(name): known[str(name)] for name in found}
 
 
 def _mean(read: Sequence[Reading]) -> dict[str, float]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import dspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 import limbeck
 from limbeck.compiler.generate.backtranslate import Backtranslate
@@ -306,6 +307,13 @@ class TestScore:
         assert found.encode()
         assert not repeats(found, text)
 
+    def test_a_copy_in_a_script_without_spaces_is_a_copy(self) -> None:
+        """Characters are words there; nor does other punctuation hide a copy."""
+        text = "河流把水带到大海,一路上慢慢地塑造着周围的土地和山谷。"
+        with pytest.raises(NoInstructionError, match="repeats"):
+            instruction_in(answer(instruction="请写:河流把水带到大海一路上慢慢地塑造着"), text)
+        assert instruction_in(answer(instruction="河流有什么作用?"), text)
+
 
 class TestExamples:
     def test_a_draw_does_not_depend_on_the_order(self) -> None:
@@ -322,11 +330,11 @@ class TestExamples:
     @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6))
     def test_half_are_seeds_and_the_one_fills_up_for_the_other(self, seeds: int, kept: int, most: int) -> None:
         """As many as there are, and never the one that is judged."""
-        pairs = [Pair(n, -1, "", "") for n in range(seeds)], [Pair(n, n, "", "") for n in range(kept)]
-        found = chosen(*pairs, most, without=0)
+        pairs = [Pair(n, -1, "", f"s{n}") for n in range(seeds)], [Pair(n, n, "", f"k{n}") for n in range(kept)]
+        found = chosen(*pairs, most, without="k0 ")
         others = max(0, kept - 1)
         assert len(found) == min(most, seeds + others)
-        assert all(pair.number != 0 for pair in found)
+        assert all(pair.answer != "k0" for pair in found)
         if seeds >= most and others >= most:
             assert sum(pair.number < 0 for pair in found) == (most + 1) // 2
         assert shown(found)
@@ -352,6 +360,15 @@ class TestDev:
         assert {name: figures[name] for name in by_hand} == by_hand
         assert figures["recall low"] < 0.5 < figures["recall high"]
 
+    def test_a_labelled_pair_is_no_example_of_itself(self, synth: Any, tmp_path: Path) -> None:
+        """Where the seeds are what people labelled, too, the judge would only have to copy."""
+        dev = tmp_path / "dev.jsonl"
+        dev.write_text("".join(json.dumps({**seed, "score": 5}) + "\n" for seed in SEEDS))
+        ran = synth(method(dev=dev, rounds=1), task(), SEEDS, reply())
+        texts = [text for text in ran.asked if is_judge(text) and last(text, "instruction").startswith("What is")]
+        assert len(texts) == len(SEEDS)
+        assert all(text.count(last(text, "answer")) == 1 and text.count("Instruction: ") == 4 for text in texts)
+
     @pytest.mark.parametrize("said", [True, "high", "5", 4])
     def test_labels_may_be_words_or_numbers(self, synth: Any, tmp_path: Path, said: Any) -> None:
         """A judge that keeps everything then has found all that is good."""
@@ -360,7 +377,10 @@ class TestDev:
         found = synth(method(dev=dev, label="good", rounds=1), task(), SEEDS, reply()).result.notes["judge"]["round 1"]
         assert (found["precision"], found["recall"], found["agreement"]) == (1.0, 1.0, 1.0)
 
-    @pytest.mark.parametrize("row", [{"question": "q", "answer": "a"}, {"question": "q", "answer": "a", "score": 9}])
+    @pytest.mark.parametrize("row", [
+        {"question": "q", "answer": "a"}, {"question": "q", "answer": "a", "score": 9},
+        {"question": None, "answer": "a", "score": 5}, {"question": "q", "answer": " ", "score": 5},
+    ])  # fmt: skip
     def test_a_bad_row_is_told_before_anything_is_paid(self, synth: Any, tmp_path: Path, row: Any) -> None:
         """With file and line."""
         dev = tmp_path / "dev.jsonl"
@@ -387,6 +407,12 @@ class TestUse:
         """Before anything is asked."""
         with pytest.raises(UsageError, match=says):
             synth(method(**options), task(signature), None, reply())
+
+    def test_a_text_with_constraints_is_a_text(self, synth: Any) -> None:
+        """As for the other methods."""
+        text = Annotated[str, Field(min_length=1)]
+        signature = dspy.Signature({"question": (text, dspy.InputField()), "answer": (text, dspy.OutputField())})
+        assert synth(method(rounds=1), Task(dspy.Predict(signature), name="t"), SEEDS, reply()).result.kept == 4
 
     def test_a_program_that_reasons_will_do(self, synth: Any) -> None:
         """The reasoning is left open."""

@@ -30,7 +30,7 @@ def given(text: str, name: str = "text") -> str:
     return request.rpartition(f"[[ ## {name} ## ]]\n")[2].partition("\n\n[[ ##")[0].strip()
 
 
-def cleaning(versions: dict[str, str] | None = None, **more: str) -> Callable[[str], str]:
+def synth_clean(versions: dict[str, str] | None = None, **more: str) -> Callable[[str], str]:
     """Cleans as told, else not at all; ``same`` says what the judge answers, ``answer`` what the program does."""
 
     def answer(text: str) -> str:
@@ -45,7 +45,7 @@ def cleaning(versions: dict[str, str] | None = None, **more: str) -> Callable[[s
 
 def test_both_versions_are_kept_and_levels_follow_from_the_record(synth: Any) -> None:
     """The person's row as it was, and the cleaned one, changed by an LM; nobody verified them: neither is level 1."""
-    ran = synth(Clean(), task(), [ROW], cleaning())
+    ran = synth(Clean(), task(), [ROW], synth_clean())
     before, after = sorted(ran.kept, key=lambda t: t.lm)
     assert (before.example.inputs, before.prediction) == ({"question": ROW["question"]}, {"answer": ROW["answer"]})
     assert (before.origin, before.lm, before.meta["synth"]["operation"]) == ("written", "", "original")
@@ -64,7 +64,7 @@ def test_what_people_verified_is_level_1_where_no_machine_changed_it(synth: Any,
     file.write_text("".join(json.dumps({
         "inputs": {"question": row["question"]}, "outputs": {"answer": row["answer"]}, "passed": True, "who": "Ann",
     }) + "\n" for row in versions))  # fmt: skip
-    ran = synth(Clean(), task(verifiers=[verifiers.People(file)]), [ROW], cleaning())
+    ran = synth(Clean(), task(verifiers=[verifiers.People(file)]), [ROW], synth_clean())
     assert sorted((t.lm, level_of(t).number) for t in ran.kept) == [("", 1), ("scripted/lm", 2)]
 
 
@@ -86,7 +86,7 @@ def test_what_people_verified_is_level_1_where_no_machine_changed_it(synth: Any,
 )
 def test_what_says_something_else_is_dropped(version: str, rule: str, synth: Any) -> None:
     """Each rule has a name, is asked about twice, and the original is kept all the same."""
-    ran = synth(Clean(fields="inputs"), task(), [ROW], cleaning({ROW["question"]: version}))
+    ran = synth(Clean(fields="inputs"), task(), [ROW], synth_clean({ROW["question"]: version}))
     assert ran.result.eliminated == {rule: 1}
     assert [t.lm for t in ran.kept] == [""]
     assert sum("Clean a text" in text for text in ran.asked) >= 2
@@ -113,7 +113,7 @@ def test_answers_that_cannot_be_read_are_dropped(answer: str, synth: Any) -> Non
 
 def test_what_is_clean_already_is_told(synth: Any) -> None:
     """No second version then; white space at the ends is no change."""
-    ran = synth(Clean(), task(), [ROW], cleaning({}))
+    ran = synth(Clean(), task(), [ROW], synth_clean({}))
     assert ran.result.eliminated == {"nothing to clean": 1}
     assert len(ran.kept) == 1
 
@@ -121,7 +121,7 @@ def test_what_is_clean_already_is_told(synth: Any) -> None:
 def test_outputs_alone_leave_the_example(synth: Any, tmp_path: Path) -> None:
     """Inputs stay as they are, and the file of rows has the cleaned answer."""
     out = tmp_path / "rows.jsonl"
-    ran = synth(Clean(fields="outputs"), task(), [ROW], cleaning(), out=out)
+    ran = synth(Clean(fields="outputs"), task(), [ROW], synth_clean(), out=out)
     assert {t.example.inputs["question"] for t in ran.kept} == {ROW["question"]}
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert rows == [ROW, {**ROW, "answer": "It's Paris."}]
@@ -130,11 +130,34 @@ def test_outputs_alone_leave_the_example(synth: Any, tmp_path: Path) -> None:
 def test_the_metric_compares_with_the_label_as_it_was(synth: Any) -> None:
     """A metric that tells the cleaned answer from the person's refuses it, though the new label is the answer."""
     exact = task(metric=lambda example, prediction: example.answer == prediction.answer)
-    ran = synth(Clean(fields="outputs"), exact, [ROW], cleaning())
+    ran = synth(Clean(fields="outputs"), exact, [ROW], synth_clean())
     assert ran.result.eliminated == {"metric finds another answer": 1}
     lenient = task(metric=lambda e, p: e.answer.strip(".").lower()[-5:] == p.answer.strip(".").lower()[-5:])
-    ran = synth(Clean(fields="outputs"), lenient, [{**ROW, "question": "and what else?"}], cleaning())
+    ran = synth(Clean(fields="outputs"), lenient, [{**ROW, "question": "and what else?"}], synth_clean())
     assert ran.result.eliminated == {}
+
+
+def test_what_the_metric_refuses_no_judge_is_asked_about(synth: Any) -> None:
+    """The comparison with the label costs nothing, so it comes first."""
+    exact = task(metric=lambda example, prediction: example.answer == prediction.answer)
+    ran = synth(Clean(fields="outputs", judge=True), exact, [ROW], synth_clean())
+    assert ran.result.eliminated == {"metric finds another answer": 1}
+    assert not [text for text in ran.asked if "Say whether a text" in text]
+
+
+def test_unchanged_inputs_are_not_predicted_again(synth: Any) -> None:
+    """The program is asked the same then, which says nothing."""
+    ran = synth(Clean(predict=True), task(metric=lambda e, p: True), [{**ROW, "question": "Why not?"}], synth_clean())
+    assert (ran.result.kept, len(ran.asked)) == (2, 2)
+
+
+def test_held_out_rows_are_not_cleaned_and_no_row_twice(synth: Any) -> None:
+    """A cleaned test row would be trained on under another input. Two answers to one question are two rows."""
+    rows = [ROW, {**ROW, "answer": "london"}, ROW, {"question": "and of spain??", "answer": "madrid"}]
+    ran = synth(Clean(), task(train=[{"question": "z", "answer": "z"}], test=rows[3:]), rows, synth_clean())
+    assert ran.result.eliminated == {"held out": 1, "same row twice": 1, "input known already": 1}
+    assert ran.result.operations == {"clean": (1, 1), "original": (2, 2)}
+    assert len(ran.traces) == 3
 
 
 def labelled() -> limbeck.Task:
@@ -145,12 +168,21 @@ def labelled() -> limbeck.Task:
 def test_labels_are_never_cleaned(synth: Any) -> None:
     """Of a closed set nothing is asked; with no text at all there is nothing to do."""
     rows = [{"text": "its grate", "label": "good"}]
-    ran = synth(Clean(), labelled(), rows, cleaning({"its grate": "It's great."}))
+    ran = synth(Clean(), labelled(), rows, synth_clean({"its grate": "It's great."}))
     assert sorted(t.example.inputs["text"] for t in ran.kept) == ["It's great.", "its grate"]
     assert {t.prediction["label"] for t in ran.kept} == {"good"}
     assert len(ran.asked) == 1
     with pytest.raises(UsageError, match="none of its outputs is a text"):
-        synth(Clean(fields="outputs"), labelled(), rows, cleaning())
+        synth(Clean(fields="outputs"), labelled(), rows, synth_clean())
+
+
+def test_an_output_of_one_word_is_a_label(synth: Any) -> None:
+    """Also where its type is any text; nothing is asked about it."""
+    ran = synth(
+        Clean(), task(), [{**ROW, "answer": "card_arrival"}], synth_clean({**GOOD, "card_arrival": "Card arrival"})
+    )
+    assert {t.prediction["answer"] for t in ran.kept} == {"card_arrival"}
+    assert (len(ran.kept), len(ran.asked)) == (2, 1)
 
 
 def test_the_program_has_to_find_the_label_again(synth: Any) -> None:
@@ -187,13 +219,13 @@ def test_the_program_has_to_find_the_label_again(synth: Any) -> None:
 )
 def test_a_judge_may_be_asked(same: str, rule: str, synth: Any) -> None:
     """What it finds different, or cannot judge, is dropped."""
-    ran = synth(Clean(judge=True), task(), [ROW], cleaning(same=same))
+    ran = synth(Clean(judge=True), task(), [ROW], synth_clean(same=same))
     assert ran.result.eliminated == {rule: 1}
 
 
 def test_what_the_judge_said_is_kept(synth: Any) -> None:
     """As a verdict by a model, with its LM; the level is that of the row's author all the same."""
-    ran = synth(Clean(judge=True), task(), [ROW], cleaning())
+    ran = synth(Clean(judge=True), task(), [ROW], synth_clean())
     made = next(t for t in ran.kept if t.lm)
     verdict = next(v for v in made.verdicts if v.verifier == "synth:judged the same")
     assert (verdict.by, verdict.evidence["lm"], verdict.evidence["is_student"]) == ("model", "scripted/lm", True)
@@ -210,7 +242,7 @@ def test_stored_answers_of_people_are_cleaned(synth: Any, tmp_path: Path) -> Non
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     whole = task(metric=lambda e, p: bool(p.answer))
     limbeck.ingest(whole, log, store=tmp_path / "store.db")
-    ran = synth(Clean(source="stored", fields="outputs"), whole, None, cleaning())
+    ran = synth(Clean(source="stored", fields="outputs"), whole, None, synth_clean())
     assert (ran.result.asked, len(ran.kept)) == (1, 3)
     person, made = (
         next(t for t in ran.kept if t.origin == "written" and bool(t.lm) is changed) for changed in (False, True)
@@ -220,15 +252,31 @@ def test_stored_answers_of_people_are_cleaned(synth: Any, tmp_path: Path) -> Non
     assert [level_of(t).number for t in (person, made)] == [2, 2]
 
 
+def test_of_stored_answers_the_label_to_find_again_is_the_answer(synth: Any, tmp_path: Path) -> None:
+    """They may have no labels of their own."""
+    whole = task(labelled().program, metric=lambda e, p: e.get("label") in {None, p.label})
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({"inputs": {"text": "its grate"}, "outputs": {"label": "good"}, "person": "Ann"}))
+    limbeck.ingest(whole, log, store=tmp_path / "store.db")
+
+    def answer(text: str) -> str:
+        if "Clean a text" in text:
+            return fields(cleaned="It's great.")
+        return fields(label="good" if "grate" in given(text) else "bad")
+
+    ran = synth(Clean(source="stored", predict=True), whole, None, answer)
+    assert ran.result.eliminated == {"another label is predicted": 1}
+
+
 def test_rows_without_an_answer(synth: Any) -> None:
     """They are dropped: there is nothing of a person's to keep."""
-    ran = synth(Clean(), task(), [{"question": "why is this so??"}], cleaning())
+    ran = synth(Clean(), task(), [{"question": "why is this so??"}], synth_clean())
     assert ran.result.eliminated == {"no answer in the row": 1}
 
 
 def test_of_several_right_answers_the_first_is_the_rows_and_none_is_cleaned(synth: Any) -> None:
     """A list of right answers is a label."""
-    ran = synth(Clean(), task(), [{**ROW, "answer": ["its paris", "paris"]}], cleaning())
+    ran = synth(Clean(), task(), [{**ROW, "answer": ["its paris", "paris"]}], synth_clean())
     made = next(t for t in ran.kept if t.lm)
     assert made.prediction == {"answer": "its paris"}
     assert made.example.labels == {"answer": ["its paris", "paris"]}
@@ -236,7 +284,7 @@ def test_of_several_right_answers_the_first_is_the_rows_and_none_is_cleaned(synt
 
 def test_marks_of_a_prompt_cannot_be_cleaned(synth: Any) -> None:
     """A text that an adapter would misread is left as it is."""
-    ran = synth(Clean(fields="inputs"), task(), [{**ROW, "question": "x [[ ## cleaned ## ]] y"}], cleaning())
+    ran = synth(Clean(fields="inputs"), task(), [{**ROW, "question": "x [[ ## cleaned ## ]] y"}], synth_clean())
     assert ran.result.eliminated == {"marks of a prompt in the text": 1}
 
 
@@ -252,4 +300,4 @@ def test_programs_of_several_predictors_are_refused(synth: Any) -> None:
             return self.b(plan=self.a(question=question).plan)
 
     with pytest.raises(TargetError, match="2 predictors: a, b"):
-        synth(Clean(), task(Two(), inputs=["question"]), [ROW], cleaning())
+        synth(Clean(), task(Two(), inputs=["question"]), [ROW], synth_clean())

@@ -7,10 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import dspy
 import pytest
+from pydantic import Field
 
 import limbeck
 from limbeck.compiler.generate.evolve import Evolve
@@ -302,6 +303,27 @@ def test_a_prompt_that_is_a_seed_is_not_answered(synth, task):
     ran = synth(Evolve(epochs=2, operations="deepen"), task, SEEDS[:2], but(depth=fields(rewritten_prompt=other)))
     assert set(ran.result.eliminated) == {"input known already", "unchanged"}
     assert not any(kind(text) == "answer" for text in ran.asked)
+
+
+def test_a_text_with_constraints_is_a_text(synth):
+    """As for the other methods: it evolves, and the rules look at the answer."""
+    text = Annotated[str, Field(min_length=1)]
+    signature = dspy.Signature({"question": (text, dspy.InputField()), "answer": (text, dspy.OutputField())})
+    ran = synth(
+        Evolve(epochs=1),
+        Task(dspy.Predict(signature), answered, name="t"),
+        SEEDS[:2],
+        but(answer=fields(answer="of the")),
+    )
+    assert ran.result.rejected == {"synth:empty answer": 2}
+
+
+def test_rows_held_out_and_rows_there_twice_are_no_seeds(synth, task):
+    """What is proven by must not come back in other words, and a row that is there twice evolves once."""
+    held = Task(task.program, metric=answered, name="questions", test=SEEDS[2:3])
+    ran = synth(Evolve(epochs=1, operations="deepen"), held, [*SEEDS[:3], SEEDS[0]], well)
+    assert ran.result.eliminated == {"held out": 1, "same row twice": 1}
+    assert ran.result.kept == 2
 
 
 @pytest.mark.parametrize("text", ["", "  \n", None, ["a", "b"]])

@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -134,7 +131,7 @@ def test_held_out_rows_and_twins_are_no_seeds(tmp_path: Path) -> None:
     task = replace(parity.task(), test=parity.rows(200, 204))
     seeds = [*SEEDS, SEEDS[0], *parity.rows(100, 101), *parity.rows(200, 201)]
     loop = run(tmp_path, Improve(rounds=1, attempts=1), task, seeds, know)
-    assert loop.result.eliminated == {"held out": 2, "the same input twice": 1}
+    assert loop.result.eliminated == {"held out": 2, "input of an earlier seed": 1}
     assert not any("word 20" in text for text in loop.asked)
     assert Counter(reason for _, reason in loop.ledger) == loop.result.eliminated
 
@@ -304,10 +301,19 @@ def test_options_are_checked(options: Json, said: str) -> None:
         make_generator("improve", options)
 
 
-def test_a_trainer_that_is_not_there(tmp_path: Path) -> None:
-    """It is found out when it is to be run, and said."""
+def test_a_trainer_that_is_not_there() -> None:
+    """It is said before anything is paid for."""
     with pytest.raises(UsageError, match="'no-such-program' cannot be started"):
-        run(tmp_path, Improve(trainer="no-such-program {dataset}", models=tmp_path), parity.task(), SEEDS, know)
+        Improve(trainer="no-such-program {dataset}")
+
+
+def test_a_trainer_that_cannot_be_started(tmp_path: Path) -> None:
+    """What turns out only then is said, too."""
+    script = tmp_path / "train"
+    script.write_text("#!/no/such/interpreter")
+    script.chmod(0o755)
+    with pytest.raises(UsageError, match="cannot be started: No such file"):
+        run(tmp_path, Improve(trainer=f"{script} {{dataset}}", models=tmp_path), parity.task(), SEEDS, know)
 
 
 # An environment, steps and their credit
@@ -516,40 +522,3 @@ def test_demos_that_were_there_before_are_left_out_by_their_values() -> None:
     setting = Setting(Candidate({"self": ""}, demos))
     assert setting.without(Example({"q": "x"})).demos == {"self": (demos["self"][1],)}
     assert setting.without(Example({"q": "z"})) is setting.candidate
-
-
-KILLED = """
-import sys, pathlib
-sys.path.insert(0, {cases!r})
-import limbeck, improve as parity
-from limbeck.compiler.generate.improve import Improve
-from limbeck.testing.scripted import Scripted
-here = pathlib.Path({folder!r})
-def answer(text, _):
-    with (here / "asked").open("a") as file:
-        file.write(repr(text) + "\\n")
-    return parity.reply(text)
-result = limbeck.synthesize(parity.task(), Improve(rounds=1, attempts=2), data=parity.rows(0, 12),
-                            lm=Scripted(answer).lm, store=here / "store.db", concurrency=2)
-(here / "notes").write_text(repr(result.notes))
-"""
-
-
-def test_killed_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Nothing is paid twice but what was under way, and it comes to what it comes to in one go."""
-    (tmp_path / "whole").mkdir()
-    whole = run(tmp_path / "whole", Improve(rounds=1, attempts=2), parity.task(), parity.rows(0, 12), know)
-    asked, command = (
-        tmp_path / "asked",
-        [sys.executable, "-c", KILLED.format(cases=str(_CASE.parent), folder=str(tmp_path))],
-    )
-    process = subprocess.Popen(command)
-    while process.poll() is None and not (asked.exists() and asked.read_text().count("\n") > 20):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "notes").exists()
-    subprocess.run(command, check=True)
-    twice = Counter(asked.read_text().splitlines()) - Counter(map(repr, whole.asked))
-    assert twice.total() <= 2
-    assert (tmp_path / "notes").read_text() == repr(whole.notes)

@@ -306,6 +306,16 @@ def test_a_check_of_form_does_not_replace_the_round_trip(synth: Synth) -> None:
     assert kept_of(ran) == {"billing": 1}
 
 
+def test_who_refused_it_is_told_where_a_label_is_given_up(synth: Synth) -> None:
+    """The prediction was right here, and no round trip failed."""
+
+    def never(prediction: Any) -> bool:
+        return False
+
+    ran = synth(Invert(quotas={"billing": 1}, patience=1), teams(checks=[never]), SEEDS, by_digit())
+    assert ran.result.notes["team"]["billing"]["given up"] == "check:never"
+
+
 # Outputs that are no labels
 
 
@@ -336,6 +346,16 @@ def test_outputs_of_a_file_get_as_many_inputs_as_they_ask_for(synth: Synth, tmp_
     assert ran.kept[0].example.labels["facts"]
     row = next(row for name, row in ran.result.notes["output"].items() if "Oslo" in name)
     assert (row["target"], row["kept"]) == (2, 1)
+
+
+def test_outputs_that_are_the_same_are_told_by_their_rows(synth: Synth, tmp_path: Path) -> None:
+    """In the table and the ledger; CSV has its counts as text."""
+    (tmp_path / "outputs.csv").write_text("team,count\nbilling,2\nbilling,1\nreturns,1\n")
+    answer = by_digit(lambda wanted, n: good(wanted, n) if wanted == "billing" else "...")
+    ran = synth(Invert(outputs=tmp_path / "outputs.csv", patience=1), teams(), SEEDS, answer)
+    kept = {name: row["kept"] for name, row in ran.result.notes["output"].items()}
+    assert kept == {"billing (row 1)": 2, "billing (row 2)": 1, "returns (row 3)": 0}
+    assert [entry.item for entry in ran.ledger] == ["returns (row 3) #1"]
 
 
 def test_an_output_written_out_in_the_input_is_a_leak(synth: Synth, tmp_path: Path) -> None:
@@ -414,8 +434,11 @@ def test_a_bad_row_of_outputs_is_told_with_its_line(synth: Synth, tmp_path: Path
     """Before anything is asked."""
     (tmp_path / "outputs.jsonl").write_text(f"{line}\n")
     with pytest.raises(DataError, match=told) as error:
-        synth(Invert(outputs=tmp_path / "outputs.jsonl"), triples(), None, says)
+        synth(Invert(outputs=tmp_path / "outputs.jsonl"), triples(), None, lambda _: pytest.fail("nothing is asked"))
     assert "outputs.jsonl:1" in error.value.message
+    (tmp_path / "outputs.jsonl").write_text('{"facts": [["A", "b", "C"]]}\n' + f"{line}\n")
+    with pytest.raises(DataError, match=r"outputs\.jsonl:2"):
+        synth(Invert(outputs=tmp_path / "outputs.jsonl"), triples(), None, lambda _: pytest.fail("nothing is asked"))
 
 
 def test_options_come_as_the_command_line_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

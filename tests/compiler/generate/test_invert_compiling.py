@@ -36,6 +36,8 @@ def test_its_rows_are_the_calls_of_invert() -> None:
     assert [len(part) for part in (task.train, task.val, task.test)] == [4, 2, 4]  # type: ignore[arg-type]
     assert "number 0" in task.train[0]["examples"]  # type: ignore[index]
     assert "number 0" not in str(task.test)
+    assert [len(row["shown"]) for row in task.train] == [3] * 4, "of the label and of others, without their labels"  # type: ignore[union-attr]
+    assert task.train[0]["shown"][2] == "parcel number 0"  # type: ignore[index]
     assert task.name == "teams-backward"
 
 
@@ -46,6 +48,8 @@ def test_its_rows_are_the_calls_of_invert() -> None:
         ("my parcel again", "leads to {'team': 'shipping'}"),
         ("label: billing, my invoice", "gives the output away"),
         ("Invoice number 2!", "copies an example"),
+        ("Hello, my own money is gone for good!", "copies an example"),
+        ("The input says what the output follows from, in their words", "copies the prompt"),
         ("invoice number 7", "input known already"),
         ("I'm sorry, but I can't help with that.", "refusal"),
     ],
@@ -61,7 +65,7 @@ def test_an_input_passes_where_it_can_be_kept(tmp_path: Path, written: str, told
     rows = [*ROWS, {"message": "invoice number 7", "team": "shipping"}]
     task = backward(teams(), rows, rows, calls=1)
     billing = [row for row in task.test if row["wanted"]["team"] == "billing"]  # type: ignore[union-attr]
-    billing = [{**row, "examples": "invoice number 2"} for row in billing]
+    billing = [{**row, "shown": ["invoice number 2", "my own money\n\nis gone for good"]} for row in billing]
     limbeck.evaluate(task, data=billing, lm=Scripted(answer).lm, store=tmp_path / "s.db")
     with limbeck.open_store(tmp_path / "s.db") as store:
         (trace,) = store.traces()

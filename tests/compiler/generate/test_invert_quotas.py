@@ -108,6 +108,8 @@ def test_a_bad_file_of_quotas_is_told(tmp_path: Path, name: str, text: str, told
     [
         (Literal["a", 1], {"a": "a", "1": 1}),
         (Literal["a"] | None, {"a": "a"}),
+        (Literal["a", None], {"a": "a"}),  # noqa: PYI061
+        (Literal["a"] | int, None),
         (Annotated[Mood, Field()], {"good": "good", "bad": "bad"}),
         (bool, {"true": True, "false": False}),
         (str, None),

@@ -97,6 +97,14 @@ def test_steps_show_what_was_sent(synth: Any) -> None:
     assert trace.steps[2].calls == []
 
 
+def test_held_out_rows_are_not_answered_and_no_input_twice(synth: Any) -> None:
+    """What the task proves by is nothing to train on; the same input would only give the same traces again."""
+    held = task(train=[{"question": "z"}], test=[{"question": "How?"}])
+    ran = synth(Revise(rounds=1), held, [*SEEDS, {"question": "How?"}, *SEEDS], well)
+    assert ran.result.eliminated == {"held out": 1, "input of an earlier seed": 1}
+    assert ran.result.kept == len(ran.traces) == 2
+
+
 def test_principles_are_drawn_by_seed_and_round(synth: Any) -> None:
     """Each round draws one of the sixteen; the same seed draws the same ones, another seed others."""
     rows = [{"question": str(n)} for n in range(12)]
@@ -263,7 +271,9 @@ def test_a_constitution_of_ones_own(tmp_path: Path, synth: Any) -> None:
     assert "It is" in next(text for text in ran.asked if CRITIC in text)
 
 
-@pytest.mark.parametrize("text", ["- Critique: Say why.", "- Be good. Critique: a Critique: b", "- Be good. Revision:"])
+@pytest.mark.parametrize(
+    "text", ["- Critique: Say why.", "- Be good. Critique: a Critique: b", "- Be good. Revision:", "\0\1 --"]
+)
 def test_a_principle_that_lacks_something_is_refused(text: str, tmp_path: Path) -> None:
     """The message names the file and the principle."""
     (tmp_path / "c.md").write_text(text)
@@ -277,6 +287,12 @@ def test_options_are_checked() -> None:
         make_generator("revise", {"rounds": 0})
     with pytest.raises(DataError, match="no such file"):
         make_generator("revise", {"constitution": "nowhere.md"})
+
+
+def test_an_option_that_is_no_lm_is_told(synth: Any) -> None:
+    """``--set lm=true`` is a mistake of the user, and no bug."""
+    with pytest.raises(UsageError, match="True is no LM"):
+        synth(Revise(rounds=1, pairs="revision", lm=True), task(), SEEDS, well)
 
 
 # What counts as a critique or a revision
@@ -541,7 +557,7 @@ def test_its_program_can_be_compiled(tmp_path: Path) -> None:
     """Critique, revision and choice are predictors of one DSPy program that runs on a row."""
     assert list(base_candidate(Revise().program).instructions) == ["critique", "revise", "prefer"]
     rows = [{"request": f"Why {n}?", "answer": "no", "principle": "It is long.", "choice": "B"} for n in range(12)]
-    made = limbeck.Task(Revise().program, metric=lambda e, p: p.choice == e.choice, data=rows, name="revising")
+    made = limbeck.Task(Revise().program, metric=lambda e, p: p.choice == e.choice, data=rows, name="synth_revise")
     from limbeck.testing.scripted import Scripted
 
     lm = Scripted(lambda text, _: well(text))

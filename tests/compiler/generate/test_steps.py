@@ -313,6 +313,13 @@ def test_an_attempt_that_fails_costs_itself_alone(synth: Run) -> None:
     assert ran.result.kept == 1
 
 
+def test_a_seed_that_is_there_twice_is_attempted_once(synth: Run) -> None:
+    """Else the same traces would be counted twice, and stored once."""
+    ran = synth(Stepwise(n=2), task(), [{"question": "first", "gold": "12"}] * 2, attempts)
+    assert ran.result.eliminated == {"same row twice": 1}
+    assert ran.result.generated == len(made(ran)) == 2
+
+
 def test_more_attempts_than_are_looked_at_are_told(stored: Stored) -> None:
     """The first ones are."""
     ran = stored({"q": [GOOD, LONG, WRONG]}, Stepwise(most=2))

@@ -133,7 +133,7 @@ def test_a_server_that_fails_is_asked_again(
 ) -> None:
     """Three times; what it refuses once and for all is not."""
     monkeypatch.setattr(prm, "_WAIT", 0)
-    url, got = served((500, b"busy"), (503, b"busy"), (200, b"[1, 1]"))
+    url, got = served((500, b"busy"), (429, b"busy"), (200, b"[1, 1]"))
     assert asyncio.run(Server(url)("q", ["a", "b"])) == [1, 1]
     assert len(got) == 3
     url, got = served((500, b"busy"))

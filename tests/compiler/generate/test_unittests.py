@@ -322,6 +322,18 @@ def test_examples_that_have_tests_are_left_alone(written: Run) -> None:
     assert (ran.result.eliminated, ran.asked) == ({"there are tests already": 1}, [])
 
 
+def test_a_specification_counts_once_and_none_that_is_held_out(synth: Run, sandboxed: None) -> None:
+    """The store has one trace of an answer, and what a task proves by is not answered for training."""
+    code = [{"task": "last", "tests": GOOD}, {"task": "new", "tests": GOOD}]
+    task = limbeck.Task(dspy.Predict("task -> code"), verifiers=[Execute(tests="tests")], name="t",
+                        train=code[1:], test=code[:1])  # fmt: skip
+    seeds = [{"task": SPEC}, {"task": "last"}, {"task": SPEC}]
+    ran = synth(UnitTests(suites=1, solutions=1), task, seeds,
+                lambda text: fields(tests=GOOD) if "Write unit tests" in text else fields(code=RIGHT))  # fmt: skip
+    assert ran.result.eliminated == {"held out": 1, "input of an earlier seed": 1}
+    assert ran.result.kept == len(ran.traces) == 1
+
+
 # What is flaky, and what is not the program's fault
 
 

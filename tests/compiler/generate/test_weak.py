@@ -137,6 +137,39 @@ def test_labels_that_are_named_are_the_only_ones(synth):
     assert synth(Weak(labels="a,b", attempts=1), routed(str), SEEDS, Turns("c")).result.eliminated == {"off-label": 2}
 
 
+@pytest.mark.parametrize(("kind", "prompt", "labels", "said", "value"), [
+    (bool, "task", "true,false", "True", True), (int, "task", "1,2", "2", 2), (int, "own", "1,2", "2", 2),
+])  # fmt: skip
+def test_labels_that_are_named_keep_the_type_of_the_output(synth, kind, prompt, labels, said, value):
+    """They come as text."""
+    weak = Weak(labels=labels, attempts=1, prompt=prompt)
+    name = "label" if prompt == "own" else "team"
+    (made,) = synth(weak, routed(kind), [{"ticket": "?"}], lambda _: fields(**{name: said})).kept
+    assert (made.prediction, type(made.prediction["team"])) == ({"team": value}, kind)
+    assert facts(made)["soft"] == {str(value): 1.0}
+
+
+class Twice(dspy.Module):
+    """Routes, and thinks again."""
+
+    def __init__(self):
+        super().__init__()
+        given = {name: (str, dspy.InputField()) for name in ("ticket", "draft")}
+        again = dspy.Signature({**given, "team": (TEAMS, dspy.OutputField())}, "Think again.")
+        self.first, self.second = routed().program, dspy.Predict(again)
+
+    def forward(self, ticket):
+        return self.second(ticket=ticket, draft=self.first(ticket=ticket).team)
+
+
+def test_each_step_keeps_its_own_label(synth):
+    """A first guess is no final answer."""
+    ran = synth(Weak(attempts=1), Task(Twice(), name="tickets"), SEEDS[:1],
+                lambda text: fields(team="tech" if "Think again." in text else "billing"))  # fmt: skip
+    assert [step.outputs for step in ran.kept[0].steps] == [{"team": "billing"}, {"team": "tech"}]
+    assert ran.kept[0].prediction == {"team": "tech"}
+
+
 def test_seeds_with_the_same_input_are_labelled_once(synth):
     """Whatever they are labelled with."""
     seeds = [*SEEDS, {"ticket": "My invoice is wrong", "team": "tech"}]
@@ -179,6 +212,8 @@ def test_the_methods_own_prompt(synth):
     ("weak", "task", "says"),
     [
         (Weak(field="tema"), routed(), "field=tema"),
+        (Weak(labels="billing,sales"), routed(), "team has no label 'sales'"),
+        (Weak(labels="1,two"), routed(int), "team cannot be"),
         (Weak(prompt="own"), routed(why=True), "outputs why, team"),
         (Weak(prompt="own"), routed(str), "nothing says which labels"),
         (Weak(confidence="tokens"), routed(str), "nothing says which labels"),
@@ -187,7 +222,15 @@ def test_the_methods_own_prompt(synth):
 def test_tasks_that_it_cannot_work_on(synth, weak, task, says):
     """The message names what is wrong."""
     with pytest.raises(UsageError, match=says):
-        synth(weak, task, SEEDS, Turns("billing"))
+        synth(weak, task, [{"ticket": "?"}], Turns("billing"))
+
+
+def test_compiled_prompts_are_not_ignored(synth):
+    """They are for the program that ``prompt=own`` asks."""
+    weak = Weak(attempts=1)
+    weak.program = weak.program.deepcopy()
+    with pytest.raises(UsageError, match="which is not asked"):
+        synth(weak, routed(), SEEDS, Turns("billing"))
 
 
 @pytest.mark.parametrize("options", [{"labels": "a"}, {"labels": "a,a"}, {"labels": "a,"}, {"attempts": 0},
@@ -204,6 +247,7 @@ def test_only_tokens_will_do_where_that_is_asked_for(synth):
     """An LM that gives none labels nothing."""
     ran = synth(Weak(confidence="tokens", attempts=2), routed(), SEEDS, Turns("billing"))
     assert ran.result.eliminated == {"no token probabilities": 2}
+    assert len(ran.asked) == 2, "an LM that gives none is not asked for them again"
 
 
 def test_an_lm_that_refuses_to_give_tokens_is_asked_without(tmp_path):

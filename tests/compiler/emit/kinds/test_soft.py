@@ -97,6 +97,22 @@ def test_they_count_instead_of_plain_answers(make, tried, sums):
     assert ledger.reasons() == {"plain answer": 1}
 
 
+class Twice(dspy.Module):
+    """A guess, and an answer after it."""
+
+    def __init__(self):
+        super().__init__()
+        self.guess, self.final = dspy.Predict("q -> answer"), dspy.Predict("q, guess -> answer")
+
+
+def test_they_are_those_of_the_last_step_that_has_the_field(make, trace):
+    """What the program guessed before is a plain answer."""
+    steps = [Step("guess", {"q": "?"}, {"answer": "5"}), Step("final", {"q": "?", "guess": "5"}, {"answer": "4"})]
+    about = {"field": "answer", "soft": {"4": 0.75, "5": 0.25}}
+    records, _ = make("soft", [trace("?", steps=steps, meta={"synth": about})], Twice())
+    assert [record.soft for record in records] == [{"5": 1.0}, {"4": 0.75, "5": 0.25}]
+
+
 def test_what_the_method_refused_is_no_row(make, tried, sums):
     """A label that it was not sure enough of."""
     records, ledger = make("soft", [weak(tried, "4", {"4": 0.5, "5": 0.5}, sure=False)], sums)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backtranslating_lm import answer
+from synth_backtranslate_lm import answer
 
 from limbeck.compiler.generate.backtranslate.candidates import Candidate, Cut
 from limbeck.compiler.generate.backtranslate.documents import paths, place_of
@@ -292,8 +292,8 @@ def bare_dspy(calls: int) -> float:
 
 def killed(moments: int) -> dict[str, Any]:
     """Kill runs at moments that are drawn, go on with them, and see what is paid twice and which rows differ."""
-    import backtranslating_lm
-    from evolving import Killed
+    import synth_backtranslate_lm
+    from synth_evolve import Killed
 
     from limbeck.testing.stub import Stub
 
@@ -321,7 +321,7 @@ def killed(moments: int) -> dict[str, Any]:
     twice = other = kills = 0
     with (
         tempfile.TemporaryDirectory() as name,
-        Stub(f"{backtranslating_lm.__file__}:stub_reply", latency=0.01) as stub,
+        Stub(f"{synth_backtranslate_lm.__file__}:stub_reply", latency=0.01) as stub,
     ):
         folder = Path(name)
         (folder / "documents").mkdir()

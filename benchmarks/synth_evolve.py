@@ -18,7 +18,7 @@ from typing import Any
 
 import dspy
 import orjson
-from evolving_lm import answer
+from synth_evolve_lm import answer
 
 import limbeck
 from limbeck.compiler.generate.base import Dropped, Made
