@@ -21,7 +21,7 @@ FLOORS = [
     {"metrics", "training"},
     {"signatures"},
     {"optimizers"},
-    {"compiler.lm", "compiler.keep", "compiler.results"},
+    {"compiler.lm", "compiler.keep", "compiler.results", "compiler.seeds"},
     {"compiler.agreement", "compiler.worth"},
     {"compiler.verify", "compiler.emit"},
     {"compiler.generate"},
@@ -29,7 +29,6 @@ FLOORS = [
     {
         "compiler.progress",
         "compiler.hush",
-        "compiler.seeds",
         "compiler.labelled",
         "compiler.losses",
         "compiler.mapping",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ....records import Json, Usage
 from ...verify.asking import Asked, ask
-from ...verify.base import Answer, Place
+from ...verify.base import Answer
 from ..base import Bench
 from .reading import score_in
 
@@ -74,7 +74,7 @@ class Curator:
         judged = Judged()
         for sample in range(self.samples):
             asked: Asked[tuple[float, str]] = await ask(
-                cast("Place", self.bench), self.program, texts, read, lm=self.lm, lm_args={},  # it asks, no more
+                self.bench, self.program, texts, read, lm=self.lm, lm_args={},
                 first=sample * (self.retries + 1), retries=self.retries,
             )  # fmt: skip
             judged.lm, judged.usage = asked.lm, judged.usage + asked.usage

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,7 +14,7 @@ from ....aio import ordered
 from ....records import Example, Json
 from ....signatures.values import clip
 from ...verify.asking import Asked, ask
-from ...verify.base import Answer, Place
+from ...verify.base import Answer
 from ..base import Bench, Dropped, Made, Provenance, Written, born
 from .candidates import Candidate, Cut
 from .curator import Curator, Judged
@@ -198,7 +198,7 @@ class Rounds:
                 raise
 
         asked: Asked[str] = await ask(
-            cast("Place", self.bench), self._backward, {"text": candidate.text}, read, lm=None, lm_args={},
+            self.bench, self._backward, {"text": candidate.text}, read, lm=None, lm_args={},
             retries=self.method.retries,
         )  # fmt: skip
         if asked.value is not None:

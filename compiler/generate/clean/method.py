@@ -35,7 +35,7 @@ from .reading import Refused, read, same
 if TYPE_CHECKING:
     import dspy
 
-    from ...verify.base import Answer, Place
+    from ...verify.base import Answer
 
 
 @plain(frozen=True)
@@ -255,7 +255,7 @@ class _Work:
                 continue
             texts = {"text": one.before, "cleaned": one.after}
             asked = await ask(
-                cast("Place", self._bench), self._is.program.same, texts,
+                self._bench, self._is.program.same, texts,
                 partial(same, texts=list(texts.values())),
                 lm=self._is.lm, lm_args=self._is.lm_args or {}, retries=self._is.retries,
             )  # fmt: skip

@@ -21,7 +21,7 @@ from . import rules
 from .prompts import BREADTH, COMPLICATE, FORMATS, evolved_of, inputs_of
 
 if TYPE_CHECKING:
-    from ...verify.base import Answer, Place
+    from ...verify.base import Answer
     from .method import Evolve
 
 _JUDGE_RETRIES = 2
@@ -179,8 +179,7 @@ class Evolver:
         return None if asked.value else _Eliminated("another domain", text)
 
     async def _ask_judge(self, name: str, inputs: dict[str, str], known: dict[str, bool]) -> Asked[bool]:
-        place = cast("Place", self._bench)  # a bench asks as a place does
-        return await ask(place, getattr(self._is.program, name), inputs, partial(_judgment, known=known),
+        return await ask(self._bench, getattr(self._is.program, name), inputs, partial(_judgment, known=known),
                          lm=self._is.judge, lm_args={}, retries=_JUDGE_RETRIES)  # fmt: skip
 
     def _review(self, prediction: Json) -> Sequence[Verdict]:
