@@ -43,7 +43,7 @@ def load_target(target: str, *, metric: str | None = None, need_metric: bool = T
     if need_metric and task.metric is None and not task.checks and not task.verifiers:
         raise TargetError(
             f"{target} has no metric",
-            hint="Give one with --metric module.py:name, or declare Task(..., metric=...).",
+            hint="Give --metric module.py:name, or what else judges, such as --verifier judge.",
         )
     return task
 
