@@ -200,8 +200,8 @@ WRONG_NAMES = [
     ("later", ":later() returned coroutine <coroutine object later>, not a Task or a DSPy program\n"),
     ("breaks", ":breaks raises when it is called: ValueError: no such thing (good.py:33)\n"),
     ("empty", "the program Module has no predictor that could be compiled\n"),
-    ("program", ":program has no metric\nGive one with --metric module.py:name"),
-    ("bare", ":bare has no metric\nGive one with --metric module.py:name"),
+    ("program", ":program has no metric\nGive --metric module.py:name"),
+    ("bare", ":bare has no metric\nGive --metric module.py:name"),
 ]
 
 

@@ -17,8 +17,9 @@ from ....signatures.metric import Judge
 from ....signatures.program import base_candidate
 from ....signatures.task import Task
 from ...verify.base import ASKING, Answer, Place
+from ..labels import members
 from .leaks import Mode, leaks
-from .quotas import by_label, label_field, members
+from .quotas import by_label, label_field
 from .survey import Shown, Survey, counted
 from .writing import INSTRUCTIONS, NoInputError, Writing, writer
 

@@ -30,8 +30,9 @@ from pydantic.dataclasses import dataclass
 from ....errors import UsageError
 from ....records import Json
 from ..base import Bench, Dropped, Made
+from ..labels import members
 from .leaks import Mode
-from .quotas import Target, by_label, evenly, from_file, label_field, like, members, parse_quotas, read_quotas
+from .quotas import Target, by_label, evenly, from_file, label_field, like, parse_quotas, read_quotas
 from .refill import Refill
 from .survey import Survey, counted
 from .writing import Writing, writer

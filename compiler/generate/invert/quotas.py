@@ -5,10 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,9 +15,10 @@ from ....records import Json
 from ....signatures.examples import read_rows
 from ....signatures.fields import is_closed
 from ....signatures.validate import Validator
-from ....signatures.values import adapter, jsonable, short, type_name
+from ....signatures.values import short
 from ...verify.asking import as_text
 from ...verify.principles import read_text
+from ..labels import members, open_value
 
 if TYPE_CHECKING:
     from ....signatures.task import Task
@@ -142,22 +141,6 @@ def label_field(task: Task, given: str | None) -> str:
     return found[0]
 
 
-def members(kind: Any) -> dict[str, Any] | None:
-    """The labels of a type that has few values, by their text, as JSON; None where any value will do."""
-    if get_origin(kind) is Annotated:
-        return members(get_args(kind)[0])
-    if get_origin(kind) in (Union, UnionType):
-        inner = [arg for arg in get_args(kind) if arg is not NoneType]
-        return members(inner[0]) if len(inner) == 1 else None
-    if get_origin(kind) is Literal:
-        return {str(jsonable(arg)): jsonable(arg) for arg in get_args(kind) if arg is not None}
-    if kind is bool:
-        return {"true": True, "false": False}
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return {str(jsonable(member)): jsonable(member) for member in kind}
-    return None
-
-
 def by_label(field: str, kind: Any, quotas: Mapping[str, int]) -> list[Target]:
     """A target for each label that is wanted, in the order of the quotas.
 
@@ -181,22 +164,6 @@ def by_label(field: str, kind: Any, quotas: Mapping[str, int]) -> list[Target]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"the quotas have {twice!r} twice", hint="Leave one of them out.")
     return [target for target in found if target.count]
-
-
-def open_value(field: str, label: str, kind: Any) -> Any:
-    """The value of a type that any value will do for: the text itself, or JSON.
-
-    Raises:
-        UsageError: The type has no such value.
-    """
-    if kind in (str, Any):
-        return label
-    try:
-        value = orjson.loads(label)
-        adapter(kind).validate_python(value)
-    except ValueError as error:  # pydantic's and orjson's are both one
-        raise UsageError(f"{field} cannot be {short(label)}, it is {type_name(kind)}", hint="Write JSON.") from error
-    return value
 
 
 def _find(label: str, known: Mapping[str, Any]) -> str | None:

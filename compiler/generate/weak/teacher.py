@@ -6,8 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....records import Example, Json
@@ -15,7 +14,7 @@ from ....signatures.program import apply
 from ....signatures.values import clip, restorable, typed_values
 from ...verify.asking import refuses, shown, unmarked
 from ..base import Bench, Dropped, Made, Provenance, Written, born
-from ..invert.quotas import open_value
+from ..labels import members, open_value
 from ..probability import ASKED, LOGPROBS, option_probabilities
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Teacher:
         if field is None or field not in outputs:
             hint = f"Its outputs are {', '.join(outputs)}."
             raise UsageError(f"--set field={options.field}: the program has no such output", hint=hint)
-        labels = {str(value): value for value in values_of(outputs[field])}
+        labels = {str(value): value for value in (members(outputs[field]) or {}).values()}
         if options.labels is not None:
             labels = _named(options.labels, labels, field, outputs[field])
         own = options.prompt == "own"
@@ -221,17 +220,3 @@ def _mean(read: Sequence[Reading]) -> dict[str, float]:
             found[label].append(p)
     means = {label: math.fsum(parts) / len(read) for label, parts in found.items()}
     return {label: means[label] for label in sorted(means, key=lambda label: (-means[label], label)) if means[label]}
-
-
-def values_of(kind: Any) -> Sequence[Any]:
-    """All values that a type has, as JSON; none where they are many."""
-    if kind is bool:
-        return [True, False]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return [member.value for member in kind]
-    if get_origin(kind) is Literal:
-        return [value for value in get_args(kind) if value is not None]
-    inner = [part for part in get_args(kind) if part is not type(None)]
-    if get_origin(kind) is Annotated or (len(inner) == 1 and len(get_args(kind)) == 2):
-        return values_of(inner[0])
-    return []

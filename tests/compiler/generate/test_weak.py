@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import dspy
 import pytest
@@ -17,7 +16,6 @@ from pydantic import ValidationError
 import limbeck
 from limbeck.compiler.generate.registry import make_generator
 from limbeck.compiler.generate.weak import Weak
-from limbeck.compiler.generate.weak.teacher import values_of
 from limbeck.compiler.keep.level import level_of
 from limbeck.errors import MetricError, UsageError
 from limbeck.signatures.task import Task
@@ -299,19 +297,6 @@ def test_after_reasoning_tokens_are_averaged_over_attempts(tmp_path, named):
     assert facts(trace)["by"] == "tokens"
     assert (trace.lm, trace.prediction) == ("sure/lm", {"reasoning": "Because.", "team": "billing"})
     assert trace.steps[-1].outputs == trace.prediction
-
-
-def test_values_of_types():
-    """Those that are few."""
-
-    class Colour(Enum):
-        RED = "red"
-        BLUE = 2
-
-    assert values_of(Literal["a", 3] | None) == ["a", 3]
-    assert values_of(Annotated[bool, "x"]) == [True, False]
-    assert values_of(Colour) == ["red", 2]
-    assert values_of(str) == values_of(list[Literal["a"]]) == values_of(int | str) == []
 
 
 CARDS = """
