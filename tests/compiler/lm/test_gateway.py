@@ -589,14 +589,15 @@ def test_never_over_budget(lab, tmp_path, seed):
         return lab.answer(request.messages[0].text, read, written)
 
     async def run():
+        # With eight attempts, one call in half a million fails in all of them: a run of this test in twenty.
         lm = lab.FakeLM(reply, price=price)
-        async with lab.open(tmp_path, base=0.0005) as gateway:
+        async with lab.open(tmp_path, base=0.0005, attempts=30) as gateway:
             gateway.meter.budget = budget
             calls = (gateway.complete(lm, lab.ask(f"question {n}")) for n in range(100))
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
         reached, before = gateway.meter.spent, dict(billed)
         sent = set(lm.sent)
-        async with lab.open(tmp_path, base=0.0005) as gateway:
+        async with lab.open(tmp_path, base=0.0005, attempts=30) as gateway:
             kept = {key for key in sent if gateway.cache.get(key)}
             lm.sent.clear()
             calls = (gateway.complete(lm, lab.ask(f"question {n}")) for n in range(100))
